@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// LayoutVersion is the layout of the data in Redis that this package reads and writes.
+const LayoutVersion = 1
+
+// Options of Open. Zero values mean the defaults.
+type Options struct {
+	// Timeout bounds one exchange with Redis where the context sets no earlier deadline. Default 3 s.
+	Timeout time.Duration
+	// TLS is used with a rediss:// URL in place of the default, which verifies the server against the system's roots.
+	TLS *tls.Config
+}
+
+// Client is a handle on the queues of one Redis. It is safe for concurrent use.
+type Client struct {
+	opts    *redis.Options
+	timeout time.Duration
+	enqueue *line // one flush at a time, see combine.go
+	ask     *line // reads, and what anyone may call at any time
+	combine combiner
+	known   sync.Map // names of queues that are in punctual:queues
+}
+
+// Open makes a client for the Redis at url (redis:// or rediss://). It does not need Redis to be there: it waits for it
+// 1 s at most, and every call connects again when it has to. What it refuses: a URL that cannot be read, and data of a
+// newer layout (ErrLayout).
+func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
+	opts, err := parseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 3 * time.Second
+	}
+	if o.TLS != nil {
+		opts.TLSConfig = o.TLS
+	}
+	c := &Client{opts: opts, timeout: o.Timeout}
+	c.enqueue, c.ask = c.newLine(1), c.newLine(4)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := c.checkLayout(ctx); errors.Is(err, ErrLayout) {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// parseURL reads the URL without ever repeating it in an error: it may hold a password.
+func parseURL(raw string) (*redis.Options, error) {
+	opts, err := redis.ParseURL(raw)
+	var inURL *url.Error
+	if errors.As(err, &inURL) {
+		err = inURL.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("redis URL: %w; it looks like redis://127.0.0.1:6379/0", err)
+	}
+	return opts, nil
+}
+
+// checkLayout looks at the layout version of every known queue.
+func (c *Client) checkLayout(ctx context.Context) error {
+	queues, err := c.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range queues {
+		v, err := c.ask.HGet(ctx, keysOf(q).meta(), "layout").Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return classify(err, true)
+		}
+		if millis(v) > LayoutVersion {
+			return layoutError(q, v)
+		}
+	}
+	return nil
+}
+
+func layoutError(queue, version string) error {
+	return fmt.Errorf("%w (queue %s has layout %s, this binary knows up to %d)", ErrLayout, queue, version, LayoutVersion)
+}
+
+// Queues returns the names of all queues that were ever used, in no order.
+func (c *Client) Queues(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	queues, err := c.ask.SMembers(ctx, keyQueues).Result()
+	return queues, classify(err, true)
+}
+
+// remember makes a queue known to Queues before its first job. It fails only where Redis cannot be reached; one that
+// answers no (it is full, say) is left to refuse the job itself.
+func (c *Client) remember(ctx context.Context, queue string) error {
+	if _, ok := c.known.Load(queue); ok {
+		return nil
+	}
+	err := c.enqueue.SAdd(ctx, keyQueues, queue).Err()
+	var answer redis.Error
+	switch {
+	case err == nil:
+		c.known.Store(queue, true)
+	case !errors.As(err, &answer):
+		return classify(err, false)
+	}
+	return nil
+}
+
+// Close ends all connections. What is under way is cut off, with an unknown outcome.
+func (c *Client) Close() error { return errors.Join(c.enqueue.Close(), c.ask.Close()) }

@@ -1,0 +1,150 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	batchJobs  = 100
+	batchBytes = 1 << 20
+)
+
+// pending is one job on its way to Redis.
+type pending struct {
+	queue, id, record string
+	delay             time.Duration
+
+	mu       sync.Mutex
+	sent     bool // it is part of a flush
+	answered bool
+	due      time.Time
+	err      error
+	group    *group
+}
+
+// group is the jobs that one caller waits for.
+type group struct {
+	deadline time.Time // zero: none
+	left     int       // not answered yet; guarded by combiner.mu
+	done     chan struct{}
+}
+
+// combiner gathers the jobs of many callers into batches: what arrives while a flush is under way goes with the next one.
+// A flush runs in a goroutine of its own that lives only while somebody waits, so that each caller can leave at its own
+// deadline and nobody's deadline cuts off the others.
+type combiner struct {
+	mu       sync.Mutex
+	waiting  []*pending
+	flushing bool
+}
+
+// add hands the jobs in and waits until all are answered or ctx ends.
+func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pending), jobs []*pending) {
+	if len(jobs) == 0 {
+		return
+	}
+	g := &group{left: len(jobs), done: make(chan struct{})}
+	g.deadline, _ = ctx.Deadline()
+	for _, p := range jobs {
+		p.group = g
+	}
+	b.mu.Lock()
+	b.waiting = append(b.waiting, jobs...)
+	start := !b.flushing
+	b.flushing = true
+	b.mu.Unlock()
+	if start {
+		go b.loop(flush)
+	}
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+		b.withdraw(g) // each job says for itself how far it came
+	}
+}
+
+// loop flushes until nobody waits.
+func (b *combiner) loop(flush func(context.Context, []*pending)) {
+	for {
+		batch, deadline := b.take()
+		if len(batch) == 0 {
+			return
+		}
+		ctx, cancel := context.Background(), context.CancelFunc(func() {})
+		if !deadline.IsZero() { // a little earlier than those who wait, so that they learn how far it came
+			margin := min(10*time.Millisecond, time.Until(deadline)/4)
+			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		}
+		flush(ctx, batch)
+		cancel()
+		b.mu.Lock()
+		for _, p := range batch {
+			if p.group.left--; p.group.left == 0 {
+				close(p.group.done)
+			}
+		}
+		b.mu.Unlock()
+	}
+}
+
+// take cuts the next batch, and the latest deadline of those who wait for it (zero if one of them has none).
+func (b *combiner) take() (batch []*pending, deadline time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, bytes, forever := 0, 0, false
+	for n < len(b.waiting) && n < batchJobs && (n == 0 || bytes+len(b.waiting[n].record) <= batchBytes) {
+		p := b.waiting[n]
+		p.mu.Lock()
+		p.sent = true
+		p.mu.Unlock()
+		bytes += len(p.record)
+		if forever = forever || p.group.deadline.IsZero(); p.group.deadline.After(deadline) {
+			deadline = p.group.deadline
+		}
+		n++
+	}
+	batch = append(batch, b.waiting[:n]...)
+	if b.waiting = b.waiting[n:]; n == 0 {
+		b.waiting, b.flushing = nil, false
+	}
+	if forever {
+		deadline = time.Time{}
+	}
+	return batch, deadline
+}
+
+// withdraw takes out the jobs of a caller that leaves before they were sent.
+func (b *combiner) withdraw(g *group) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	kept := b.waiting[:0]
+	for _, p := range b.waiting {
+		if p.group != g {
+			kept = append(kept, p)
+		}
+	}
+	b.waiting = kept
+}
+
+func (p *pending) answer(due time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answered, p.due, p.err = true, due, err
+}
+
+// told says what is known of the job when its caller leaves.
+func (p *pending) told() Enqueued {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.answered:
+		return Enqueued{ID: p.id, Due: p.due, Err: p.err}
+	case p.sent:
+		return Enqueued{ID: p.id, Err: fmt.Errorf("%w before the deadline", ErrOutcomeUnknown)}
+	default:
+		return Enqueued{ID: p.id, Err: fmt.Errorf("%w: not sent before the deadline", ErrUnavailable)}
+	}
+}

@@ -1,0 +1,63 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The errors of this package. Match them with errors.Is; their texts carry the reason.
+var (
+	// ErrUnavailable: Redis did not take the command, and nothing has changed.
+	ErrUnavailable = errors.New("redis is unavailable")
+	// ErrOutcomeUnknown: the command was sent and not answered. It may have run, or may yet run.
+	ErrOutcomeUnknown = errors.New("outcome unknown: sent to redis and not answered")
+	// ErrFull: Redis is at maxmemory; nothing was written. Settling jobs makes room.
+	ErrFull = errors.New("redis is full")
+	// ErrExists: a job of that id is there already and was left as it is.
+	ErrExists = errors.New("a job with this id exists")
+	// ErrNotFound: no job has that id: it never was, it is done, or it was trimmed.
+	ErrNotFound = errors.New("no such job")
+	// ErrInvalid: the job cannot be taken as it is; the error is an *InvalidError.
+	ErrInvalid = errors.New("invalid job")
+	// ErrFenced: this worker is not registered any more, or is being reaped; its list is not its own.
+	ErrFenced = errors.New("fenced: the worker was reaped")
+	// ErrLayout: the data in Redis was written by a newer version than this binary knows.
+	ErrLayout = errors.New("the data in redis has a newer layout than this binary: upgrade it")
+	// ErrTiming: other living workers have another heartbeat interval or TTL.
+	ErrTiming = errors.New("heartbeat timing differs from the living workers'")
+	// ErrClosed: the client was closed.
+	ErrClosed = errors.New("queue: client is closed")
+)
+
+// InvalidError names the field of a NewJob that cannot be taken.
+type InvalidError struct {
+	Field  string // as in JSON: id, queue, type, payload, delay_seconds, max_retry, timeout_ms
+	Reason string // what is wanted
+}
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("invalid job: %s %s", e.Field, e.Reason) }
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// classify turns what go-redis says into one of the errors above. sent: the command had left this process.
+func classify(err error, sent bool) error {
+	if err == nil {
+		return nil
+	}
+	var answer redis.Error
+	switch {
+	case errors.Is(err, redis.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
+	case errors.As(err, &answer):
+		if strings.HasPrefix(answer.Error(), "OOM ") || strings.Contains(answer.Error(), "OOM command not allowed") {
+			return fmt.Errorf("%w: %s", ErrFull, answer.Error())
+		}
+		return fmt.Errorf("%w: it answers %q", ErrUnavailable, answer.Error())
+	case sent:
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}

@@ -1,0 +1,87 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var getScript = loadScript("get")
+
+// Info is a job as it is now.
+type Info struct {
+	Job
+	State    State
+	Due      time.Time // when it is, or was, due; of a dead job, when it died; zero while processing
+	Attempts int       // begun so far
+	Failures []Failure // the last 5, newest first
+}
+
+// Get returns the job with this id, or ErrNotFound. A job whose record is no JSON is an error that says so.
+func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
+	if !queueName.MatchString(queue) {
+		return Info{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+	}
+	k := keysOf(queue)
+	words, err := c.askOne(ctx, &call{script: getScript, args: []any{id},
+		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.attempts(), k.errors()}})
+	if err != nil {
+		return Info{}, err
+	}
+	if len(words) < 5 {
+		return Info{}, ErrNotFound
+	}
+	job, err := decodeJob(queue, id, words[1])
+	info := Info{Job: job, State: State(words[0]), Attempts: int(millis(words[2]))}
+	if words[3] != "" {
+		_ = json.Unmarshal([]byte(words[3]), &info.Failures) // what cannot be read is left out
+	}
+	if words[4] != "" {
+		info.Due = time.UnixMilli(millis(words[4]))
+	}
+	return info, err
+}
+
+// askOne runs one script on the line that anyone may use.
+func (c *Client) askOne(ctx context.Context, x *call) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	c.ask.run(ctx, x)
+	words, err := x.words(c.ask)
+	if err == nil && len(words) == 0 && x.script.name != getScript.name {
+		err = errors.Join(ErrUnavailable, errors.New("script "+x.script.name+" answered nothing"))
+	}
+	return words, err
+}
+
+// Held returns the jobs behind elements of the own list that memory knows nothing of: a claim took them and its reply was
+// lost. An element whose record or attempt is gone comes back as Corrupt.
+func (l *Link) Held(ctx context.Context, elements []string) ([]Claimed, error) {
+	if len(elements) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.client.timeout)
+	defer cancel()
+	ids := make([]string, len(elements))
+	for i, e := range elements {
+		_, ids[i] = splitElement(e)
+	}
+	pipe := l.bulk.Pipeline()
+	now := pipe.Time(ctx)
+	records := pipe.HMGet(ctx, l.keys.jobs(), ids...)
+	attempts := pipe.HMGet(ctx, l.keys.attempts(), ids...)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, classify(err, false) // reads only
+	}
+	claimed := make([]Claimed, len(elements))
+	for i, e := range elements {
+		record, _ := records.Val()[i].(string)
+		attempt, _ := attempts.Val()[i].(string)
+		job, corrupt := decodeJob(l.queue, ids[i], record)
+		claimed[i] = Claimed{Element: e, Job: job, Attempt: max(1, int(millis(attempt))), Due: now.Val(), At: now.Val(), Corrupt: corrupt}
+	}
+	return claimed, nil
+}

@@ -1,0 +1,158 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Defaults and limits of a job.
+const (
+	DefaultQueue    = "default"
+	DefaultType     = "message"
+	DefaultMaxRetry = 10
+	// NoRetry as NewJob.MaxRetry: one run, and a failure is final.
+	NoRetry = -1
+
+	MaxRetryLimit = 1000
+	MaxDelay      = 10 * 365 * 24 * time.Hour
+	MaxPayload    = 64 << 10 // bytes of compact JSON
+)
+
+var (
+	jobType = regexp.MustCompile(`^[a-z0-9._-]{1,64}$`)
+	jobID   = regexp.MustCompile(`^[!-~]{1,128}$`)
+)
+
+// NewJob is what Enqueue takes. Zero values mean the defaults: now, DefaultMaxRetry, the worker's own timeout.
+type NewJob struct {
+	ID       string          // default: a new UUIDv7. At most 128 printable ASCII characters
+	Queue    string          // default DefaultQueue; [a-z0-9_-]{1,64}
+	Type     string          // default DefaultType; [a-z0-9._-]{1,64}; says which handler runs it
+	Payload  json.RawMessage // any JSON of at most MaxPayload bytes, or none
+	Delay    time.Duration   // until it is due, by the clock of Redis; 0 is now; at most MaxDelay
+	MaxRetry int             // retries after the first run; 0 means DefaultMaxRetry, NoRetry none; at most MaxRetryLimit
+	Timeout  time.Duration   // of one run; 0 means the worker's
+}
+
+// Job is a job as it is kept.
+type Job struct {
+	ID       string
+	Queue    string
+	Type     string
+	Payload  json.RawMessage // nil if none
+	MaxRetry int             // 0 means none: a job runs at most MaxRetry + 1 times
+	Timeout  time.Duration   // 0 means the worker's
+	Created  time.Time       // by the clock of whoever enqueued it
+}
+
+// Failure is what a failed attempt leaves behind.
+type Failure struct {
+	Error   string `json:"error"`             // at most 4 KiB
+	At      int64  `json:"at,omitempty"`      // Unix ms by the clock of Redis; set by the script
+	Attempt int    `json:"attempt,omitempty"` // 1 is the first run
+	Worker  string `json:"worker,omitempty"`
+	TookMS  int64  `json:"took_ms"`
+}
+
+// MaxFailureText is how many bytes of an error's text are kept.
+const MaxFailureText = 4 << 10
+
+// record is the JSON of a job in Redis. It repeats neither id nor queue nor defaults. The payload comes last: reap reads
+// the scalars before it without decoding it.
+type record struct {
+	Type      string          `json:"type"`
+	MaxRetry  *int            `json:"max_retry,omitempty"`
+	TimeoutMS int64           `json:"timeout_ms,omitempty"`
+	Created   int64           `json:"created,omitempty"` // Unix ms; only where the id is not a UUIDv7, which tells it
+	Payload   json.RawMessage `json:"payload,omitempty"`
+}
+
+// normalized fills in the defaults and reports every field that cannot be taken.
+func (j NewJob) normalized() (NewJob, error) {
+	if j.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return j, fmt.Errorf("make a job id: %w", err)
+		}
+		j.ID = id.String()
+	}
+	if j.Queue == "" {
+		j.Queue = DefaultQueue
+	}
+	if j.Type == "" {
+		j.Type = DefaultType
+	}
+	var errs []error
+	refuse := func(bad bool, field, reason string) {
+		if bad {
+			errs = append(errs, &InvalidError{field, reason})
+		}
+	}
+	refuse(!jobID.MatchString(j.ID), "id", "must be 1 to 128 printable ASCII characters without spaces")
+	refuse(!queueName.MatchString(j.Queue), "queue", "must match [a-z0-9_-]{1,64}")
+	refuse(!jobType.MatchString(j.Type), "type", "must match [a-z0-9._-]{1,64}")
+	refuse(j.Delay < 0 || j.Delay > MaxDelay, "delay_seconds", "must be between 0 and 10 years (315360000)")
+	refuse(j.MaxRetry < NoRetry || j.MaxRetry > MaxRetryLimit, "max_retry", "must be between 0 and 1000")
+	refuse(j.Timeout < 0 || j.Timeout > MaxDelay, "timeout_ms", "must not be negative or over 10 years")
+	if j.Payload != nil {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, j.Payload); err != nil {
+			refuse(true, "payload", "must be JSON: "+err.Error())
+		} else {
+			j.Payload = compact.Bytes()
+			refuse(len(j.Payload) > MaxPayload, "payload", "must be at most 65536 bytes of JSON")
+		}
+	}
+	return j, errors.Join(errs...)
+}
+
+// encode makes the record of a normalized job.
+func (j NewJob) encode(now time.Time) (string, error) {
+	r := record{Type: j.Type, TimeoutMS: j.Timeout.Milliseconds(), Payload: j.Payload}
+	switch j.MaxRetry {
+	case 0, DefaultMaxRetry: // the default is not repeated
+	case NoRetry:
+		r.MaxRetry = new(int)
+	default:
+		r.MaxRetry = &j.MaxRetry
+	}
+	if r.TimeoutMS == 0 && j.Timeout > 0 {
+		r.TimeoutMS = 1
+	}
+	if id, err := uuid.Parse(j.ID); err != nil || id.Version() != 7 {
+		r.Created = now.UnixMilli()
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // people read records with redis-cli
+	if err := enc.Encode(r); err != nil {
+		return "", fmt.Errorf("encode job %s: %w", j.ID, err)
+	}
+	return string(bytes.TrimRight(b.Bytes(), "\n")), nil
+}
+
+// decodeJob reads a record. A record that cannot be read is an error; the job then has only its id and queue.
+func decodeJob(queue, id, text string) (Job, error) {
+	j := Job{ID: id, Queue: queue, MaxRetry: DefaultMaxRetry}
+	var r record
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return j, fmt.Errorf("record of job %s is not JSON: %w", id, err)
+	}
+	j.Type, j.Payload, j.Timeout = r.Type, r.Payload, time.Duration(r.TimeoutMS)*time.Millisecond
+	if r.MaxRetry != nil {
+		j.MaxRetry = *r.MaxRetry
+	}
+	if u, err := uuid.Parse(id); err == nil && u.Version() == 7 {
+		sec, nsec := u.Time().UnixTime()
+		j.Created = time.Unix(sec, nsec)
+	} else if r.Created > 0 {
+		j.Created = time.UnixMilli(r.Created)
+	}
+	return j, nil
+}

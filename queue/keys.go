@@ -1,0 +1,35 @@
+package queue
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// keyQueues is the SET of the names of known queues. It lies in a Cluster slot of its own and is written outside the scripts.
+const keyQueues = "punctual:queues"
+
+var queueName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// keys spells the Redis keys of one queue. All lie in one Cluster slot, for {queue} is a hash tag.
+type keys struct{ prefix string }
+
+func keysOf(queue string) keys { return keys{fmt.Sprintf("punctual:{%s}:", queue)} }
+
+func (k keys) jobs() string      { return k.prefix + "jobs" }      // HASH   id → the job as one line of JSON
+func (k keys) scheduled() string { return k.prefix + "scheduled" } // ZSET   id, scored by due time in ms
+func (k keys) dead() string      { return k.prefix + "dead" }      // ZSET   id, scored by time of death in ms
+func (k keys) attempts() string  { return k.prefix + "attempts" }  // HASH   id → attempts begun; absent means none
+func (k keys) errors() string    { return k.prefix + "errors" }    // HASH   id → its last failures, a JSON array, newest first
+func (k keys) workers() string   { return k.prefix + "workers" }   // ZSET   worker id, scored by when its heartbeat runs out; no TTL
+func (k keys) wake() string      { return k.prefix + "wake" }      // LIST   at most one token: "someone look again"
+func (k keys) stats() string     { return k.prefix + "stats" }     // HASH   counters, written by the script that makes the move
+
+// meta is a HASH: layout (version), interval and ttl (ms) of heartbeats, window_start and window_seen (ms) of the
+// observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms).
+func (k keys) meta() string { return k.prefix + "meta" }
+
+// processing is a LIST of <claim number>:<id>: what this worker has claimed and not settled.
+func (k keys) processing(worker string) string { return k.prefix + "processing:" + worker }
+
+// heartbeat is a STRING with a TTL: JSON that says which worker lives.
+func (k keys) heartbeat(worker string) string { return k.prefix + "heartbeat:" + worker }

@@ -1,0 +1,104 @@
+-- claim: moves due jobs, oldest first, to the processing list of a worker and counts one attempt of each.
+--
+-- KEYS  scheduled, processing:<worker>, jobs, attempts, workers, meta, wake, dead, errors, stats
+-- ARGV  worker, claim number, how many (1 to 100), lease of the timekeeper (ms)
+-- Reply {'ok', now, next due time or '', '1' if this worker is to arm a timer for it, length of its list,
+--        then id, record, attempt, due for each job}
+--       {'fenced', now}: the worker is not in the registry, or is being reaped; nothing was changed
+-- Stops at 1 MiB of records. An id whose record is gone or unreadable, or whose attempts are not a number, goes to
+-- dead with the reason and a readable record, and never stops the others.
+-- Timekeeper: a claim that leaves slots free arms the next due time unless another worker's lease has an earlier one;
+-- a claim that fills the slots gives the lease up and pushes the wake token on if anything waits that no one is armed for.
+-- Moves: scheduled -> processing, scheduled -> dead
+-- Cost  O(n log N) for n claimed and N scheduled
+local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats = unpack(KEYS)
+local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_bytes, chunk_size = 1048576, 16
+
+-- Read and check everything first.
+local now = now_ms()
+local registered = redis.call('ZSCORE', workers, worker)
+local m = redis.call('HMGET', meta, 'reaping:' .. worker, 'timekeeper', 'timekeeper_due', 'timekeeper_until')
+if not registered or m[1] then return {'fenced', int(now)} end
+local held = redis.call('LLEN', processing)
+local token = redis.call('LLEN', wake)
+redis.call('ZCARD', dead)
+redis.call('HLEN', errors)
+
+local head = redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES') -- one more than wanted: the next due time
+local ids, dues, next_due = {}, {}, nil
+for i = 1, #head, 2 do
+  local due = tonumber(head[i + 1]) or math.huge
+  if #ids == want or due > now then
+    next_due = due
+    break
+  end
+  ids[#ids + 1], dues[#dues + 1] = head[i], head[i + 1]
+end
+
+local claimed, elements, begun, bad, moved, bytes = {}, {}, {}, {}, {}, 0
+while #moved < #ids and bytes < max_bytes do
+  local chunk = {unpack(ids, #moved + 1, math.min(#moved + chunk_size, #ids))}
+  local records = redis.call('HMGET', jobs, unpack(chunk))
+  local counters = redis.call('HMGET', attempts, unpack(chunk))
+  for i, id in ipairs(chunk) do
+    if bytes >= max_bytes then break end
+    local record, attempt = records[i], attempt_count(counters[i])
+    moved[#moved + 1] = id
+    if not looks_readable(record) or not attempt then
+      local reason = 'attempts are not a number'
+      if not record then reason = 'record is missing' elseif attempt then reason = 'record is not JSON' end
+      local failure = cjson.encode({error = 'unreadable: ' .. reason, worker = worker})
+      bad[#bad + 1] = {id = id, attempt = attempt, tombstone = tombstone(reason, record),
+        errors = with_error(redis.call('HGET', errors, id), failure, now)}
+    else
+      bytes = bytes + #record
+      elements[#elements + 1] = number .. ':' .. id
+      begun[#begun + 1] = id
+      begun[#begun + 1] = int(attempt + 1)
+      local n = #claimed
+      claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = id, record, int(attempt + 1), dues[#moved]
+    end
+  end
+end
+if #moved < #ids then next_due = tonumber(dues[#moved + 1]) end
+local full = #elements == want
+local counters = counts(stats, {claimed = #elements, dead = #bad, corrupt = #bad})
+
+-- Who keeps time from here on. No keeper, or one whose lease ran out: nobody.
+local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')
+if not keeper or not armed or not until_ms or until_ms < now then keeper, armed = false, math.huge end
+local take, drop, push = false, false, false
+if full then
+  drop = keeper == worker
+  push = next_due ~= nil and (next_due <= now or drop or armed > next_due)
+elseif not next_due then
+  drop = keeper == worker
+else
+  take = not keeper or keeper == worker or next_due < armed
+end
+
+-- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
+if #moved > 0 then
+  redis.call('ZREM', scheduled, unpack(moved))
+elseif take or drop or push then
+  redis.call('HDEL', meta, '-')
+end
+if #elements > 0 then
+  redis.call('RPUSH', processing, unpack(elements))
+  redis.call('HSET', attempts, unpack(begun))
+end
+for _, b in ipairs(bad) do
+  redis.call('HSET', jobs, b.id, b.tombstone)
+  if not b.attempt then redis.call('HDEL', attempts, b.id) end
+  redis.call('HSET', errors, b.id, b.errors)
+  redis.call('ZADD', dead, int(now), b.id)
+end
+if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
+if take then
+  redis.call('HSET', meta, 'timekeeper', worker, 'timekeeper_due', int(next_due), 'timekeeper_until', int(now + lease))
+elseif drop then
+  redis.call('HDEL', meta, 'timekeeper', 'timekeeper_due', 'timekeeper_until')
+end
+if push and token == 0 then redis.call('LPUSH', wake, '1') end
+return {'ok', int(now), next_due and int(next_due) or '', take and '1' or '0', int(held + #elements), unpack(claimed)}

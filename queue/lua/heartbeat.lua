@@ -1,0 +1,57 @@
+-- heartbeat: says that a worker lives, and that Redis could be reached just now (the observation that reaping needs).
+--
+-- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled
+-- ARGV  mode, worker, info (JSON: host, pid, started, concurrency, build, dir), interval (ms), TTL (ms), layout version
+-- Modes: new      registers a fresh id; refused ('timing') if other workers live with another interval or TTL
+--        renew    'fenced' unless the id is registered and not being reaped
+--        observe  registers nobody: the tick of a process that only reaps
+-- Reply {'ok', now, next due time or '', one overdue worker to try reaping or '', elements of the worker's own list …}
+--       {'fenced', now} · {'timing', interval, TTL} · {'layout', version}: nothing was changed
+-- The observation window restarts when no heartbeat was seen for the gap (1.5 intervals), or when the clock stepped back.
+-- The lease of the timekeeper is renewed with the heartbeat of the worker that holds it.
+-- Moves: none
+-- Cost  O(log W + L) for W workers and a list of L
+local heartbeat, workers, meta, processing, scheduled = unpack(KEYS)
+local mode, worker, info = ARGV[1], ARGV[2], ARGV[3]
+local interval, ttl, layout = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+-- Read and check everything first.
+local now = now_ms()
+local m = redis.call('HMGET', meta, 'layout', 'interval', 'ttl', 'window_start', 'window_seen', 'reaping:' .. worker,
+  'timekeeper', 'timekeeper_until')
+if m[1] and (tonumber(m[1]) or math.huge) > layout then return {'layout', m[1]} end
+local registered = redis.call('ZSCORE', workers, worker)
+if mode == 'renew' then
+  if not registered or m[6] then return {'fenced', int(now)} end
+elseif m[2] and (tonumber(m[2]) ~= interval or tonumber(m[3] or '') ~= ttl) then
+  local living = redis.call('ZCOUNT', workers, int(now), '+inf')
+  if registered and tonumber(registered) >= now then living = living - 1 end
+  if living > 0 then return {'timing', m[2], m[3] or ''} end
+end
+local next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] or ''
+local list = mode ~= 'observe' and redis.call('LRANGE', processing, 0, -1) or {}
+local start, seen = tonumber(m[4] or ''), tonumber(m[5] or '')
+if not start or not seen or seen > now or now - seen >= interval * 1.5 then start = now end
+
+-- Write. The first write cannot grow, so that a heartbeat is never refused at maxmemory.
+redis.call('HDEL', meta, '-')
+if mode ~= 'observe' then
+  redis.call('SET', heartbeat, info, 'PX', int(ttl))
+  redis.call('ZADD', workers, int(now + ttl), worker)
+end
+if not m[1] then redis.call('HSET', meta, 'layout', int(layout)) end
+if mode ~= 'renew' then redis.call('HSET', meta, 'interval', int(interval), 'ttl', int(ttl)) end
+redis.call('HSET', meta, 'window_start', int(start), 'window_seen', int(now))
+if m[7] == worker and (tonumber(m[8] or '') or 0) >= now then
+  redis.call('HSET', meta, 'timekeeper_until', int(now + interval * 2.5))
+end
+
+-- One overdue worker, each in turn: one that cannot be reaped must not hide the others.
+local overdue = redis.call('ZCOUNT', workers, '-inf', '(' .. int(now))
+local victim = ''
+if overdue > 0 then
+  victim = redis.call('ZRANGEBYSCORE', workers, '-inf', '(' .. int(now), 'LIMIT', int(now % overdue), 1)[1]
+end
+local reply = {'ok', int(now), next_due, victim}
+for _, element in ipairs(list) do reply[#reply + 1] = element end
+return reply

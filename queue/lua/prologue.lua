@@ -1,0 +1,58 @@
+-- Prepended to every script by script.go. Helpers only; nothing here runs by itself.
+
+-- The clock of Redis in Unix ms: the only clock that due times, leases and windows know.
+local function now_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- A number as Redis should store and return it: Lua would turn large ones into 1.764e+12.
+local function int(n) return string.format('%.0f', n) end
+
+-- The job id in a list element '<claim number>:<id>'. A foreign element is its own id.
+local function element_id(element) return string.match(element, '^%d+:(.+)$') or element end
+
+-- What a record looks like from outside. Its JSON is decoded in Go, where that is cheap.
+local function looks_readable(record)
+  return record and string.sub(record, 1, 1) == '{' and string.sub(record, -1) == '}'
+end
+
+-- An attempt counter: absent means 0, anything but digits means unreadable (nil).
+local function attempt_count(value)
+  if not value then return 0 end
+  return string.match(value, '^%d+$') and tonumber(value)
+end
+
+-- The record that replaces one that is gone or cannot be read: readable, and it keeps what was there.
+local function tombstone(reason, was)
+  local r = {type = 'unreadable', max_retry = 0, reason = reason}
+  if was then r.was = string.sub(was, 1, 4096) end
+  return cjson.encode(r)
+end
+
+-- Prepends entry (a JSON object) to the array old, keeping the last 5 failures, and dates it.
+local function with_error(old, entry, now)
+  local list = {'{"at":' .. int(now) .. ',' .. string.sub(entry, 2)}
+  local ok, past = pcall(cjson.decode, old or '[]')
+  if ok and type(past) == 'table' then
+    for i = 1, math.min(#past, 4) do
+      local fine, text = pcall(cjson.encode, past[i])
+      if fine then list[#list + 1] = text end
+    end
+  end
+  return '[' .. table.concat(list, ',') .. ']'
+end
+
+-- Adds to the counters of the stats hash. changes = {name = n}; reads all before it writes any, and a counter
+-- that is not a number starts anew, so that it can never fail after the move that it counts.
+local function counts(stats, changes)
+  local args = {}
+  for name, n in pairs(changes) do
+    if n > 0 then
+      local old = tonumber(redis.call('HGET', stats, name) or 0) or 0
+      args[#args + 1] = name
+      args[#args + 1] = int(old + n)
+    end
+  end
+  return args
+end

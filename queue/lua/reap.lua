@@ -1,0 +1,95 @@
+-- reap: takes back the jobs of one dead worker, at most 100 a call. Whether it is dead is decided here and now, whatever
+-- the caller was told before: its heartbeat key is absent, the observation window is full (2.5 intervals), and the last
+-- observation is younger than the gap (1.5 intervals). After an outage of Redis longer than the TTL all keys are gone
+-- though everyone lives; the window gives them the time to say so.
+--
+-- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats
+-- ARGV  victim, seed, most jitter (ms), default max_retry
+-- Reply {'reaped', rescheduled, dead, left on the list} · {'gone'} not registered · {'alive'} heartbeat key exists ·
+--       {'early'} not enough is known yet
+-- An attempt was counted at claim: a job that has used up max_retry + 1 of them goes to dead, the others come back after
+-- a random 0 to jitter ms. While something is left the victim is marked in meta, and is answered 'fenced'; with an empty
+-- list it leaves the registry.
+-- Moves: processing -> scheduled, processing -> dead
+-- Cost  O(n log N) for n ids (at most 100) and N scheduled
+local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
+local victim, jitter, default_retry = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+math.randomseed(tonumber(ARGV[2]))
+
+-- Read and check everything first.
+local now = now_ms()
+if not redis.call('ZSCORE', workers, victim) then return {'gone'} end
+if redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end
+local m = redis.call('HMGET', meta, 'interval', 'window_start', 'window_seen', 'timekeeper')
+local interval, start, seen = tonumber(m[1] or ''), tonumber(m[2] or ''), tonumber(m[3] or '')
+if not interval or not start or not seen or seen > now or now - seen >= interval * 1.5
+  or now - start < interval * 2.5 then return {'early'} end
+
+-- The scalars of a record stand before its payload: enough to know max_retry, and never a big payload to decode.
+local function max_retry(record)
+  local before = string.match(record, '^(.-),?"payload":')
+  local ok, r = pcall(cjson.decode, before and before .. '}' or record)
+  if not ok or type(r) ~= 'table' then return nil end
+  return tonumber(r.max_retry) or default_retry
+end
+
+local list = redis.call('LRANGE', processing, 0, 99)
+local length = redis.call('LLEN', processing)
+local token = redis.call('LLEN', wake)
+local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local head_due = head[2] and tonumber(head[2]) or math.huge
+redis.call('ZCARD', dead)
+redis.call('HLEN', jobs)
+redis.call('HLEN', attempts)
+redis.call('HLEN', errors)
+redis.call('HLEN', stats)
+local moves, rescheduled, buried, corrupt = {}, 0, 0, 0
+for _, element in ipairs(list) do
+  local j = {id = element_id(element)}
+  local record = redis.call('HGET', jobs, j.id)
+  local retries = looks_readable(record) and max_retry(record)
+  local attempt = attempt_count(redis.call('HGET', attempts, j.id))
+  local entry = {error = 'worker lost: ' .. victim .. ' stopped sending heartbeats', worker = victim, attempt = attempt or nil}
+  if not retries or not attempt then
+    local reason = record and (retries and 'attempts are not a number' or 'record is not JSON') or 'record is missing'
+    j.tombstone, j.drop_attempts = tombstone(reason, record), not attempt
+    entry.error = 'unreadable: ' .. reason
+    corrupt = corrupt + 1
+  end
+  if j.tombstone or attempt > retries then
+    buried = buried + 1
+  else
+    j.due = now + math.random(0, jitter)
+    rescheduled = rescheduled + 1
+  end
+  j.errors = with_error(redis.call('HGET', errors, j.id), cjson.encode(entry), now)
+  moves[#moves + 1] = j
+end
+local counters = counts(stats, {reaped = #moves, dead = buried, corrupt = corrupt})
+
+-- Write. The first write cannot grow, so that reaping goes on at maxmemory.
+redis.call('LTRIM', processing, #list, -1)
+local first = math.huge
+for _, j in ipairs(moves) do
+  if j.tombstone then redis.call('HSET', jobs, j.id, j.tombstone) end
+  if j.drop_attempts then redis.call('HDEL', attempts, j.id) end
+  redis.call('HSET', errors, j.id, j.errors)
+  if j.due then
+    redis.call('ZADD', scheduled, int(j.due), j.id)
+    if j.due < first then first = j.due end
+  else
+    redis.call('ZADD', dead, int(now), j.id)
+  end
+end
+if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
+if length > #list then
+  redis.call('HSET', meta, 'reaping:' .. victim, '1')
+else
+  redis.call('ZREM', workers, victim)
+  redis.call('HDEL', meta, 'reaping:' .. victim)
+end
+local kept_time = m[4] == victim
+if kept_time then redis.call('HDEL', meta, 'timekeeper', 'timekeeper_due', 'timekeeper_until') end
+local something_waits = head[2] or first < math.huge
+if (first < head_due or kept_time and something_waits) and token == 0 then redis.call('LPUSH', wake, '1') end
+return {'reaped', int(rescheduled), int(buried), int(length - #list)}

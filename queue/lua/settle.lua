@@ -1,0 +1,90 @@
+-- settle: reports the results of claimed jobs. Each names its list element '<claim number>:<id>', and one LREM is the
+-- whole fence: owner, membership and claim. An element that is not on this worker's list is 'lost' and changes nothing.
+--
+-- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats
+-- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker,
+--       then for each result: element, outcome, delay (ms, of a retry), failure (JSON object or '')
+-- Outcomes: done (forgotten) · retry (due again after the delay) · dead (kept with its failure) ·
+--       corrupt (dead; the record, which could not be decoded, becomes a readable one that keeps it) ·
+--       release (given back unrun: due now, the attempt is not counted)
+-- Reply {'ok', now, 'done' | 'retry' | 'dead' | 'release' | 'lost', …} one word a result, in order.
+--       A job whose record has vanished cannot be run again: it goes to dead with a readable record.
+-- Moves: processing -> done, processing -> scheduled, processing -> dead
+-- Cost  O(n (L + log N)) for n results, a list of L and N scheduled
+local processing, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
+local claim_follows, worker = ARGV[1] == '1', ARGV[2]
+
+-- Read and check everything first.
+local now = now_ms()
+redis.call('LLEN', processing)
+redis.call('ZCARD', dead)
+local token = redis.call('LLEN', wake)
+local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local head_due = head[2] and tonumber(head[2]) or math.huge
+redis.call('HLEN', jobs)
+redis.call('HLEN', attempts)
+redis.call('HLEN', errors)
+local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0}
+local results = {}
+for i = 3, #ARGV, 4 do
+  local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3]}
+  assert(n[r.outcome] and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
+  r.id = element_id(r.element)
+  if r.outcome ~= 'done' then
+    r.record = redis.call('HGET', jobs, r.id)
+    r.attempt = attempt_count(redis.call('HGET', attempts, r.id)) or 0
+    r.past = redis.call('HGET', errors, r.id)
+    if not r.record then
+      r.outcome, r.reason = 'dead', 'record is missing'
+    elseif r.outcome == 'corrupt' then
+      r.outcome, r.reason = 'dead', 'record is not JSON'
+    end
+    if r.reason and r.failure == '' then r.failure = cjson.encode({error = 'unreadable: ' .. r.reason, worker = worker}) end
+  end
+  results[#results + 1] = r
+end
+local stat = redis.call('HMGET', stats, 'done', 'retried', 'dead', 'released', 'lost', 'corrupt')
+
+-- Write. LREM comes first and cannot grow, so that nothing after it is refused at maxmemory.
+local reply, gone, first = {'ok', int(now)}, {}, math.huge
+for _, r in ipairs(results) do
+  local outcome = r.outcome
+  if redis.call('LREM', processing, 1, r.element) == 0 then
+    outcome = 'lost'
+  elseif outcome == 'done' then
+    gone[#gone + 1] = r.id
+  else
+    if r.reason then
+      redis.call('HSET', jobs, r.id, tombstone(r.reason, r.record))
+      n.corrupt = n.corrupt + 1
+    end
+    if r.failure ~= '' then redis.call('HSET', errors, r.id, with_error(r.past, r.failure, now)) end
+    if outcome == 'dead' then
+      redis.call('ZADD', dead, int(now), r.id)
+    else
+      local due = now
+      if outcome == 'retry' then
+        due = now + r.delay
+      elseif r.attempt > 1 then
+        redis.call('HSET', attempts, r.id, int(r.attempt - 1))
+      else
+        redis.call('HDEL', attempts, r.id)
+      end
+      redis.call('ZADD', scheduled, int(due), r.id)
+      if due < first then first = due end
+    end
+  end
+  n[outcome] = n[outcome] + 1
+  reply[#reply + 1] = outcome
+end
+if #gone > 0 then
+  redis.call('HDEL', jobs, unpack(gone))
+  redis.call('HDEL', attempts, unpack(gone))
+  redis.call('HDEL', errors, unpack(gone))
+end
+for i, name in ipairs({'done', 'retry', 'dead', 'release', 'lost', 'corrupt'}) do
+  local field = ({'done', 'retried', 'dead', 'released', 'lost', 'corrupt'})[i]
+  if n[name] > 0 then redis.call('HSET', stats, field, int((tonumber(stat[i] or 0) or 0) + n[name])) end
+end
+if first < head_due and not claim_follows and token == 0 then redis.call('LPUSH', wake, '1') end
+return reply

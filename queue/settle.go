@@ -1,0 +1,86 @@
+package queue
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var settleScript = loadScript("settle")
+
+// Outcome is what became of a claimed job.
+type Outcome string
+
+// What a worker reports, and what settle answers; settle also answers OutcomeLost.
+const (
+	OutcomeDone    Outcome = "done"    // finished: forgotten
+	OutcomeRetry   Outcome = "retry"   // failed: due again after Result.Delay
+	OutcomeDead    Outcome = "dead"    // failed for good: kept with its failures
+	OutcomeCorrupt Outcome = "corrupt" // its record cannot be decoded: dead, with a readable record; answered as dead
+	OutcomeRelease Outcome = "release" // given back unrun: due now, the attempt is not counted
+	OutcomeLost    Outcome = "lost"    // not on this worker's list: nothing was changed
+)
+
+// Result is the outcome of one claimed job.
+type Result struct {
+	Element string
+	Outcome Outcome
+	Delay   time.Duration // of a retry, by the clock of Redis
+	Failure *Failure      // of a retry or a death; its At is set by the script
+}
+
+// settleCall reports results. claimFollows: a claim by the same worker follows in the same pipeline.
+func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *call {
+	k := l.keys
+	args := make([]any, 0, 2+4*len(results))
+	follows := "0"
+	if claimFollows {
+		follows = "1"
+	}
+	args = append(args, follows, worker)
+	for _, r := range results {
+		args = append(args, r.Element, string(r.Outcome), max(r.Delay, 0).Milliseconds(), r.Failure.encode())
+	}
+	return &call{script: settleScript, args: args, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
+		k.attempts(), k.errors(), k.wake(), k.stats()}}
+}
+
+// settled reads the reply: what became of each result, in order.
+func (l *Link) settled(x *call, n int) ([]Outcome, error) {
+	words, err := x.words(l.bulk)
+	if err != nil {
+		return nil, err
+	}
+	if len(words) != n+2 {
+		return nil, fmt.Errorf("%w: script settle answered %d words for %d results", ErrOutcomeUnknown, len(words), n)
+	}
+	outcomes := make([]Outcome, n)
+	for i, w := range words[2:] {
+		outcomes[i] = Outcome(w)
+	}
+	return outcomes, nil
+}
+
+// encode makes the JSON object that settle dates and keeps; "" for none.
+func (f *Failure) encode() string {
+	if f == nil {
+		return ""
+	}
+	kept := *f
+	kept.At = 0
+	kept.Error = cut(kept.Error, MaxFailureText)
+	b, err := json.Marshal(kept)
+	if err != nil { // strings and numbers always marshal
+		return ""
+	}
+	return string(b)
+}
+
+// cut shortens s to at most n bytes of valid UTF-8.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

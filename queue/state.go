@@ -1,0 +1,35 @@
+package queue
+
+// State is where a job is. A finished job is gone: there is no state for it.
+type State string
+
+const (
+	// Scheduled waits for its due time, or is due and not yet claimed. Claim gets it out.
+	Scheduled State = "scheduled"
+	// Processing is claimed by one worker. Settle gets it out, or reap if that worker dies.
+	Processing State = "processing"
+	// Dead gave up: retries exhausted, told not to retry, or record unreadable. Kept for inspection until trim drops it.
+	Dead State = "dead"
+
+	none State = "none" // not there: before enqueue, after trim
+	done State = "done" // finished; without a retention the same as none
+)
+
+// Move is one arrow of the life of a job.
+type Move struct {
+	Script   string
+	From, To State
+}
+
+// Transitions lists every move, and the one script that makes it. A test checks that each script's header says the same.
+var Transitions = []Move{
+	{"enqueue", none, Scheduled},
+	{"claim", Scheduled, Processing},
+	{"claim", Scheduled, Dead},
+	{"settle", Processing, done},
+	{"settle", Processing, Scheduled},
+	{"settle", Processing, Dead},
+	{"reap", Processing, Scheduled},
+	{"reap", Processing, Dead},
+	{"trim", Dead, none},
+}

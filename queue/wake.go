@@ -1,0 +1,29 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var wakeScript = loadScript("wake")
+
+// Wait blocks until the wake token reaches this worker (true), or for about the given time, or until the link is closed.
+// It is no timer: an idle Redis ends it up to 100 ms late. A connection that has died in silence is given up 1 s after that.
+func (l *Link) Wait(ctx context.Context, most time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, most+time.Second)
+	defer cancel()
+	err := l.pop.BLPop(ctx, most, l.keys.wake()).Err()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	return err == nil, classify(err, true)
+}
+
+// PassOn gives back a token that this worker has no slot for, so that another is woken.
+func (l *Link) PassOn(ctx context.Context) error {
+	_, err := l.ask(ctx, &call{script: wakeScript, keys: []string{l.keys.wake()}})
+	return err
+}
