@@ -38,6 +38,7 @@ type call struct {
 	script script
 	keys   []string
 	args   []any
+	resent func(args []any) // adapts the arguments when the call is sent again, after the others of its pipeline
 	cmd    *redis.Cmd
 }
 
@@ -48,6 +49,9 @@ func (l *line) run(ctx context.Context, calls ...*call) {
 	var unknown []*call
 	for _, x := range calls {
 		if err := x.cmd.Err(); err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
+			if x.resent != nil {
+				x.resent(x.args)
+			}
 			unknown = append(unknown, x)
 		}
 	}

@@ -42,7 +42,8 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 	for _, r := range results {
 		args = append(args, r.Element, string(r.Outcome), max(r.Delay, 0).Milliseconds(), r.Failure.encode())
 	}
-	return &call{script: settleScript, args: args, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
+	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
+	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
 		k.attempts(), k.errors(), k.wake(), k.stats()}}
 }
 

@@ -1,0 +1,92 @@
+// Package worker runs jobs: it claims them from a queue, hands them to handlers, and settles what became of them. It has
+// the loops that package queue does not: the exchange, the heartbeat, the wait for the wake token, the reaper.
+package worker
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// LeaseDoubt says what happens to running handlers when this worker can no longer be sure that it still holds its jobs.
+type LeaseDoubt string
+
+const (
+	// DoubtContinue lets handlers run on and settles their results when Redis returns: an outage of Redis costs no job a
+	// second run. If only this worker was cut off, another may run the same jobs meanwhile.
+	DoubtContinue LeaseDoubt = "continue"
+	// DoubtCancel ends the contexts of running handlers before another worker may take their jobs.
+	DoubtCancel LeaseDoubt = "cancel"
+)
+
+// Config of a worker. Zero values mean the defaults.
+type Config struct {
+	Queues        map[string]int // slots per queue; 0 slots means Concurrency. Default: {"default": Concurrency}
+	Concurrency   int            // jobs at a time per queue. Default 10
+	JobTimeout    time.Duration  // of one run, for jobs that have none of their own. Default 30 min
+	RetryBase     time.Duration  // most delay before the first retry. Default 1 s
+	RetryCap      time.Duration  // most delay before any retry. Default 1 h
+	Timing        queue.Timing   // heartbeat interval (default 2 s) and TTL (default 10 s)
+	DeadMax       int            // dead jobs kept per queue. Default 100000
+	DeadRetention time.Duration  // how long dead jobs are kept. Default 2160 h
+	ShutdownGrace time.Duration  // how long handlers may finish at a shutdown. Default 25 s
+	LeaseDoubt    LeaseDoubt     // default DoubtContinue
+	Build         string         // told in the heartbeat: what tells builds apart
+	Logger        zerolog.Logger // default: no log
+}
+
+// withDefaults fills in what is zero and refuses what cannot work.
+func (c Config) withDefaults() (Config, error) {
+	set(&c.Concurrency, 10)
+	set(&c.JobTimeout, 30*time.Minute)
+	set(&c.RetryBase, time.Second)
+	set(&c.RetryCap, time.Hour)
+	set(&c.Timing.Interval, 2*time.Second)
+	set(&c.Timing.TTL, 5*c.Timing.Interval)
+	set(&c.DeadMax, 100_000)
+	set(&c.DeadRetention, 2160*time.Hour)
+	set(&c.ShutdownGrace, 25*time.Second)
+	set(&c.LeaseDoubt, DoubtContinue)
+	if c.Concurrency < 1 || c.RetryBase < 0 || c.RetryCap < c.RetryBase {
+		return c, fmt.Errorf("worker: concurrency %d, retry base %s, retry cap %s: must be positive, the cap not below the base",
+			c.Concurrency, c.RetryBase, c.RetryCap)
+	}
+	if err := c.Timing.Check(); err != nil {
+		return c, fmt.Errorf("worker: %w", err)
+	}
+	if len(c.Queues) == 0 {
+		c.Queues = map[string]int{queue.DefaultQueue: c.Concurrency}
+	}
+	queues := map[string]int{}
+	for name, slots := range c.Queues {
+		set(&slots, c.Concurrency)
+		if slots < 1 {
+			return c, fmt.Errorf("worker: queue %s has %d slots: must be at least 1", name, slots)
+		}
+		queues[name] = slots
+	}
+	c.Queues = queues
+	return c, nil
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// info describes this process in heartbeats.
+func (c Config) info(slots int) queue.WorkerInfo {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "unknown"
+	}
+	dir, _ := os.Getwd() // a working folder that is gone is told as none
+	return queue.WorkerInfo{Host: host, PID: os.Getpid(), Started: time.Now().Truncate(time.Second), Concurrency: slots,
+		Build: c.Build, Dir: dir}
+}

@@ -1,0 +1,234 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// exchanger is what the exchange needs of Redis.
+type exchanger interface {
+	Exchange(ctx context.Context, e queue.Exchange) queue.Exchanged
+	Held(ctx context.Context, elements []string) ([]queue.Claimed, error)
+	PassOn(ctx context.Context) error
+}
+
+// exchangeLoop is the only one that claims, settles and starts handlers. Results that arrive during a round trip go with
+// the next one, so batches grow under load by themselves, and when idle one result is settled at once.
+func (r *runner) exchangeLoop(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		r.adoptUnknown(ctx)
+		r.mu.Lock()
+		next, passOn := r.plan()
+		wait := r.untilArmed()
+		r.mu.Unlock()
+		switch {
+		case passOn:
+			if err := r.link.PassOn(ctx); err != nil {
+				r.log.Debug().Err(err).Msg("the wake token was lost; the fallback will do")
+			}
+		case len(next.Results) > 0 || next.Claim > 0:
+			r.apply(next, r.link.Exchange(ctx, next))
+		default:
+			timer.Reset(wait)
+			select {
+			case <-ctx.Done():
+			case <-r.look:
+			case <-timer.C:
+				r.mu.Lock()
+				r.ring()
+				r.mu.Unlock()
+			}
+		}
+	}
+}
+
+// untilArmed is how long the exchange may sleep.
+func (r *runner) untilArmed() time.Duration {
+	if r.armed.IsZero() {
+		return time.Hour
+	}
+	return max(0, time.Until(r.armed))
+}
+
+// ring: the armed due time has come.
+func (r *runner) ring() {
+	if !r.armed.IsZero() && !time.Now().Before(r.armed) {
+		r.armed, r.want = time.Time{}, true
+	}
+}
+
+// plan decides on the next round trip. Nothing is sent while the own list must be read first.
+func (r *runner) plan() (next queue.Exchange, passOn bool) {
+	if !r.registered || r.unsure || r.inDoubt() {
+		return queue.Exchange{}, false
+	}
+	next = queue.Exchange{Worker: r.info.ID, Lease: r.config.Timing.KeeperLease()}
+	for _, e := range r.held {
+		if e.phase == finished && len(next.Results) < queue.ClaimLimit {
+			e.phase = settling
+			next.Results = append(next.Results, e.result)
+		}
+	}
+	free := r.slots - r.running
+	if r.stopping || !r.want && len(next.Results) == 0 {
+		free = 0
+	}
+	if r.want && !r.stopping && free <= 0 && len(next.Results) == 0 {
+		r.want = false // the claim that follows the next result makes up for it
+		return next, true
+	}
+	if free > 0 {
+		r.number++
+		next.Claim, next.Number, r.want = min(free, queue.ClaimLimit), r.number, false
+		r.armed = time.Time{}
+	}
+	r.exchanging = next.Claim > 0 || len(next.Results) > 0
+	return next, false
+}
+
+// apply takes in what came back.
+func (r *runner) apply(sent queue.Exchange, got queue.Exchanged) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.exchanging = false
+	for i, result := range sent.Results {
+		e := r.held[result.Element]
+		switch {
+		case got.SettleErr != nil:
+			e.phase = finished // sent again; the fence makes that harmless
+		default:
+			delete(r.held, result.Element)
+			r.report(e, got.Settled[i])
+		}
+	}
+	if got.SettleErr != nil {
+		r.doubt()
+	}
+	if sent.Claim > 0 {
+		r.resolved = sent.Number
+		r.applyClaims(sent, got)
+	}
+	if r.unsure {
+		poke(r.beat)
+	}
+	poke(r.idle)
+}
+
+// applyClaims starts what was claimed, unless nothing may start now.
+func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
+	claims := got.Claims
+	switch {
+	case sent.Worker != r.info.ID:
+		r.want = true // reaped meanwhile: what was claimed is not on a list of ours
+		return
+	case errors.Is(got.ClaimErr, queue.ErrFenced):
+		r.fenced(sent.Worker)
+		return
+	case got.ClaimErr != nil || r.inDoubt() && len(claims.Jobs) > 0:
+		r.log.Debug().AnErr("claim", got.ClaimErr).Msg("the outcome of a claim is unknown: reading the own list first")
+		r.want = true
+		r.doubt()
+		return
+	}
+	for _, c := range claims.Jobs {
+		r.take(c)
+	}
+	if claims.Armed {
+		r.armed = time.Now().Add(claims.NextDue.Sub(claims.Now))
+	}
+	more := len(claims.Jobs) == sent.Claim || !claims.NextDue.IsZero() && !claims.NextDue.After(claims.Now)
+	r.want = r.want || more && r.slots > r.running
+	if claims.Held != r.expected() {
+		r.log.Debug().Int("listed", claims.Held).Int("known", r.expected()).Msg("own list and memory differ")
+		poke(r.beat)
+	}
+}
+
+// take puts a claimed job into memory and starts it, or gives it back where it may not run.
+func (r *runner) take(c queue.Claimed) {
+	e := &execution{claimed: c, cancel: func(error) {}}
+	r.held[c.Element] = e
+	switch {
+	case c.Corrupt != nil:
+		e.finish(queue.Result{Outcome: queue.OutcomeCorrupt, Failure: &queue.Failure{Error: c.Corrupt.Error(), Attempt: c.Attempt, Worker: r.info.ID}})
+	case r.stopping || r.running >= r.slots:
+		e.finish(queue.Result{Outcome: queue.OutcomeRelease})
+	default:
+		r.start(e)
+	}
+}
+
+func (e *execution) finish(result queue.Result) {
+	result.Element = e.claimed.Element
+	e.phase, e.result = finished, result
+}
+
+// adoptUnknown takes in elements of the own list whose claim was never answered.
+func (r *runner) adoptUnknown(ctx context.Context) {
+	r.mu.Lock()
+	batch := r.adopt[:min(len(r.adopt), queue.ClaimLimit)]
+	worker := r.info.ID
+	r.mu.Unlock()
+	if len(batch) == 0 {
+		return
+	}
+	claimed, err := r.link.Held(ctx, batch)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if worker != r.info.ID {
+		return
+	}
+	r.adopt = nil // what is left is found again by the next heartbeat
+	if err != nil || r.inDoubt() {
+		r.doubt()
+		poke(r.beat)
+		return
+	}
+	r.log.Warn().Int("jobs", len(claimed)).Msg("the reply to a claim was lost: taking in the jobs that it left on the own list")
+	for _, c := range claimed {
+		r.take(c)
+	}
+	poke(r.beat)
+}
+
+// fenced: this worker was reaped. Its handlers are told, and it goes on under a new id.
+func (r *runner) fenced(worker string) {
+	if worker != r.info.ID {
+		return
+	}
+	r.renew()
+	r.log.Warn().Str("was", worker).Str("worker", r.info.ID).Int("running", r.running).
+		Msg("this worker was reaped (paused or cut off for longer than the heartbeat's TTL): going on under a new id")
+	poke(r.beat)
+}
+
+// report logs what became of a result.
+func (r *runner) report(e *execution, outcome queue.Outcome) {
+	c := e.claimed
+	event := r.log.Debug()
+	switch outcome {
+	case queue.OutcomeLost, queue.OutcomeDead, queue.OutcomeRetry:
+		event = r.log.Warn()
+	}
+	if f := e.result.Failure; f != nil {
+		event = event.Str("error", f.Error)
+	}
+	if outcome == queue.OutcomeRetry {
+		event = event.Dur("delay_ms", e.result.Delay)
+	}
+	event.Str("job", c.Job.ID).Str("type", c.Job.Type).Int("attempt", c.Attempt).Int("max_retry", c.Job.MaxRetry).
+		Str("outcome", string(outcome)).Msg(told[outcome])
+}
+
+var told = map[queue.Outcome]string{
+	queue.OutcomeDone:    "job done",
+	queue.OutcomeRetry:   "job failed, will be retried",
+	queue.OutcomeDead:    "job is dead",
+	queue.OutcomeRelease: "job given back unrun",
+	queue.OutcomeLost:    "job result came too late: the job is not this worker's any more",
+}

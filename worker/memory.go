@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// memory is what a runner knows, guarded by runner.mu. It is keyed by list element, never by job id: a result can then
+// only ever settle the claim that it belongs to.
+type memory struct {
+	info       queue.WorkerInfo
+	registered bool
+	held       map[string]*execution
+	running    int       // handlers that have not returned: they hold the slots
+	lastBeat   time.Time // when the last successful heartbeat was sent
+	number     int64     // of the last claim that was sent; never reset while the process lives
+	resolved   int64     // of the last claim that was answered or given up
+	want       bool      // look for due jobs; cleared when a claim is sent, not when it is answered
+	armed      time.Time // this worker keeps time: look again then
+	exchanging bool      // a round trip is under way
+	unsure     bool      // an outcome is unknown: the own list must be read before anything else is done
+	doubts     int       // counts the times that unsure was set
+	adopt      []string  // elements of the own list that memory knows nothing of
+	stopping   bool
+}
+
+// phase of an execution.
+type phase int
+
+const (
+	running  phase = iota
+	finished       // has a result that Redis has not confirmed
+	settling       // its result is on its way
+)
+
+// execution is one claim of one job in the hands of this worker.
+type execution struct {
+	claimed queue.Claimed
+	phase   phase
+	cancel  context.CancelCauseFunc
+	lost    bool // not on the list any more: its result will be answered "lost"
+	result  queue.Result
+}
+
+// renew takes a new worker id, to be registered by the next heartbeat. What was claimed under the old one is lost.
+func (m *memory) renew() {
+	m.info.ID = newID(m.info)
+	m.registered, m.unsure, m.armed, m.adopt, m.want = false, false, time.Time{}, nil, true
+	for _, e := range m.held {
+		e.lost = true
+		e.cancel(ErrLost)
+	}
+}
+
+// doubt notes that the outcome of something is unknown.
+func (m *memory) doubt() {
+	m.unsure = true
+	m.doubts++
+}
+
+// expected is how long the own list should be.
+func (m *memory) expected() (n int) {
+	for _, e := range m.held {
+		if !e.lost {
+			n++
+		}
+	}
+	return n
+}
+
+// snapshot is what was known when a heartbeat was sent: its reply is compared with this, not with what came later.
+type snapshot struct {
+	worker   string
+	doubts   int
+	resolved int64
+	known    map[string]bool // element → its settle was under way
+}
+
+func (m *memory) snapshot() snapshot {
+	s := snapshot{worker: m.info.ID, doubts: m.doubts, resolved: m.resolved, known: make(map[string]bool, len(m.held))}
+	for element, e := range m.held {
+		s.known[element] = e.phase == settling
+	}
+	return s
+}
+
+// reconcile compares the own list with memory as a set, both ways. It judges only elements whose claim was answered or
+// given up, and whose settle was not under way, when the heartbeat was sent. What memory does not know is put up for
+// adoption; what is gone from the list is lost: its handler's context ends. It returns how many of each.
+func (m *memory) reconcile(s snapshot, own []string) (unknown, gone int) {
+	listed := make(map[string]bool, len(own))
+	for _, element := range own {
+		listed[element] = true
+	}
+	waiting := map[string]bool{}
+	for _, element := range m.adopt {
+		waiting[element] = true
+	}
+	for _, element := range own {
+		_, was := s.known[element]
+		if was || m.held[element] != nil || waiting[element] || queue.ClaimNumber(element) > s.resolved {
+			continue
+		}
+		m.adopt = append(m.adopt, element)
+		unknown++
+	}
+	for element, wasSettling := range s.known {
+		e := m.held[element]
+		if e == nil || e.lost || wasSettling || listed[element] || e.phase == settling {
+			continue
+		}
+		gone++
+		e.lost = true
+		e.cancel(ErrLost)
+		if e.phase == finished {
+			delete(m.held, element) // a resend would only be answered "lost"
+		}
+	}
+	if m.doubts == s.doubts {
+		m.unsure = false
+	}
+	return unknown, gone
+}

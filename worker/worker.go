@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// Worker runs the jobs of one or more queues in this process.
+type Worker struct {
+	queue    *queue.Client
+	config   Config
+	handlers map[string]Handler
+	use      []Middleware
+	mu       sync.Mutex
+	runners  []*runner
+}
+
+// New makes a worker. Handle must name the handlers before Run.
+func New(q *queue.Client, c Config) (*Worker, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{queue: q, config: c, handlers: map[string]Handler{}}, nil
+}
+
+// Handle names the handler of a job type. A job of a type without a handler is retried with an error that says so: a
+// rolling deploy may be under way.
+func (w *Worker) Handle(jobType string, h Handler) { w.handlers[jobType] = h }
+
+// Use adds middleware around every handler, the first one outermost.
+func (w *Worker) Use(m ...Middleware) { w.use = append(w.use, m...) }
+
+// Run works until ctx ends, then shuts down in order: it claims nothing more, lets handlers finish for the grace period,
+// cancels them, waits up to 3 s, gives back what returned without charging the attempt, and deregisters. A handler that
+// still runs keeps its job on the list, for the reaper. Run needs no Redis to start; it waits for it as long as it takes.
+//
+// It returns nil after an orderly shutdown, and an error that is queue.ErrLayout or queue.ErrTiming if this process must
+// not work on these queues.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var all []*runner
+	for name, slots := range w.config.Queues {
+		link, err := w.queue.Link(name)
+		if err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+		all = append(all, newRunner(link, w.config, slots, w.handler))
+	}
+	w.mu.Lock()
+	w.runners = all
+	w.mu.Unlock()
+	errs := make([]error, len(all))
+	var running sync.WaitGroup
+	for i, r := range all {
+		running.Go(func() {
+			if errs[i] = r.run(ctx); errs[i] != nil {
+				stop()
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// handler returns the handler of a type with all middleware around it, or nil.
+func (w *Worker) handler(jobType string) Handler {
+	h := w.handlers[jobType]
+	if h == nil {
+		return nil
+	}
+	for i := len(w.use) - 1; i >= 0; i-- {
+		h = w.use[i](h)
+	}
+	return h
+}
+
+// Health tells why this worker cannot work now: what Client.Health says, and queues that it is not registered with.
+func (w *Worker) Health(ctx context.Context) []queue.Problem {
+	problems := w.queue.Health(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.runners {
+		if !r.able() {
+			problems = append(problems, queue.Problem{Code: "worker-unregistered",
+				Reason: "no heartbeat of this worker has reached queue " + r.link.Queue() + " lately"})
+		}
+	}
+	return problems
+}
