@@ -1,0 +1,112 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxSlots bounds the jobs that one worker runs at a time of one queue.
+const maxSlots = 10_000
+
+var (
+	queueName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+	database  = regexp.MustCompile(`^(/[0-9]{0,9})?$`)
+)
+
+// wanted is the error of a value that may be shown. Its text follows the name of the setting.
+func wanted(value, what string) error { return fmt.Errorf("is %q, but must be %s", value, what) }
+
+func oneOf[T ~string](field *T, value string, allowed ...T) error {
+	var words []string
+	for _, a := range allowed {
+		if value == string(a) {
+			*field = a
+			return nil
+		}
+		words = append(words, string(a))
+	}
+	last := len(words) - 1
+	return wanted(value, strings.Join(words[:last], ", ")+" or "+words[last])
+}
+
+func number(field *int, value string, least, most int) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		return wanted(value, fmt.Sprintf("a whole number from %d to %d", least, most))
+	}
+	*field = n
+	return nil
+}
+
+func duration(field *time.Duration, value string, least time.Duration) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < least {
+		return wanted(value, fmt.Sprintf("a duration of at least %s, such as 500ms, 30s or 1h30m", least))
+	}
+	*field = d
+	return nil
+}
+
+// address reads where to listen.
+func address(field *string, value string) error {
+	_, p, err := net.SplitHostPort(value)
+	if err != nil || p == "" || !port(p) {
+		return wanted(value, "host:port with a port from 0 to 65535, such as 127.0.0.1:8080, or :8080 for all interfaces")
+	}
+	*field = value
+	return nil
+}
+
+// port tells whether a text is a port's number, or empty.
+func port(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil || text == ""
+}
+
+// parseRedisURL never repeats any part of the URL in an error, not even what net/url says of it: a password with a slash in
+// it would come out as an invalid port.
+func parseRedisURL(s *Settings, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || !database.MatchString(u.Path) || !port(u.Port()) {
+		return errors.New("cannot be read (not shown, it may hold a password): it must look like redis://127.0.0.1:6379/0 or " +
+			"rediss://:password@host:6380/0, special characters in the password written as %2F for /, %40 for @")
+	}
+	s.RedisURL, s.RedisHost = Secret(value), net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379"))
+	return nil
+}
+
+func parseSecret(s *Settings, value string) error {
+	if len(value) < minSecret {
+		return fmt.Errorf("has %d bytes, but must have at least %d, such as the output of: openssl rand -base64 32", len(value), minSecret)
+	}
+	s.JWTSecret = Secret(value)
+	return nil
+}
+
+// parseQueues reads critical:20,default. A queue without a number gets WORKER_CONCURRENCY, by a rule after all are read.
+func parseQueues(s *Settings, value string) error {
+	const what = "names of [a-z0-9_-]{1,64}, each once, with or without a number of slots, such as critical:20,default"
+	seen := map[string]bool{}
+	var queues []Slots
+	for part := range strings.SplitSeq(value, ",") {
+		name, text, numbered := strings.Cut(strings.TrimSpace(part), ":")
+		q := Slots{Queue: name}
+		if numbered && number(&q.Slots, text, 1, maxSlots) != nil {
+			return wanted(value, fmt.Sprintf("%s (the slots of %s must be from 1 to %d)", what, name, maxSlots))
+		}
+		if !queueName.MatchString(name) || seen[name] {
+			return wanted(value, what)
+		}
+		seen[name] = true
+		queues = append(queues, q)
+	}
+	s.Queues = queues
+	return nil
+}

@@ -1,0 +1,275 @@
+package settings
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/worker"
+)
+
+const longEnough = "0123456789abcdef0123456789abcdef"
+
+// env is an environment of these name=value pairs.
+func env(pairs ...string) Lookup {
+	return func(name string) (string, bool) {
+		for _, p := range pairs {
+			if value, ok := strings.CutPrefix(p, name+"="); ok {
+				return value, true
+			}
+		}
+		return "", false
+	}
+}
+
+func mustRead(t *testing.T, program Program, pairs ...string) Settings {
+	t.Helper()
+	s, err := Read(env(pairs...), program)
+	if err != nil {
+		t.Fatalf("Read(%q): %v", pairs, err)
+	}
+	return s
+}
+
+// refused returns the sentences that Read answers.
+func refused(t *testing.T, program Program, pairs ...string) Error {
+	t.Helper()
+	_, err := Read(env(pairs...), program)
+	var wrong Error
+	if !errors.As(err, &wrong) {
+		t.Fatalf("Read(%q) = %v, want an Error", pairs, err)
+	}
+	return wrong
+}
+
+func TestDefaults(t *testing.T) {
+	got := mustRead(t, API)
+	got.given = nil
+	want := Settings{
+		Env: Develop, RedisURL: "redis://127.0.0.1:6379/0", RedisHost: "127.0.0.1:6379", HTTPAddr: "127.0.0.1:8080",
+		WorkerHTTPAddr: "127.0.0.1:8081", JWTSecret: developSecret, Queues: []Slots{{"default", 10}}, WorkerConcurrency: 10,
+		JobTimeout: 30 * time.Minute, DeadMax: 100000, DeadRetention: 2160 * time.Hour, RetryBase: time.Second,
+		RetryCap: time.Hour, HeartbeatInterval: 2 * time.Second, HeartbeatTTL: 10 * time.Second,
+		ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("defaults are\n%#v, want\n%#v", got, want)
+	}
+	for _, elsewhere := range []string{"APP_ENV=staging", "APP_ENV=production"} {
+		s := mustRead(t, API, elsewhere, "JWT_SECRET="+longEnough)
+		if s.HTTPAddr != ":8080" || s.LogFormat != "json" {
+			t.Errorf("%s: HTTP_ADDR %s, LOG_FORMAT %s; want :8080, json", elsewhere, s.HTTPAddr, s.LogFormat)
+		}
+	}
+}
+
+// good lists accepted values of every setting and what they become.
+var good = map[string][]struct {
+	value string
+	field func(Settings) any
+	want  any
+}{
+	"APP_ENV": {{"production", func(s Settings) any { return s.Env }, Production}, {"staging", func(s Settings) any { return s.Env }, Staging}},
+	"REDIS_URL": {
+		{"rediss://user:p%2Fw@redis.example:6380/3", func(s Settings) any { return s.RedisHost }, "redis.example:6380"},
+		{"redis://redis", func(s Settings) any { return s.RedisHost }, "redis:6379"},
+		{"redis://[::1]:7000/", func(s Settings) any { return s.RedisHost }, "[::1]:7000"},
+		{"redis://:secret@h:1/0", func(s Settings) any { return string(s.RedisURL) }, "redis://:secret@h:1/0"},
+	},
+	"HTTP_ADDR": {{":9090", func(s Settings) any { return s.HTTPAddr }, ":9090"}, {"[::1]:0", func(s Settings) any { return s.HTTPAddr }, "[::1]:0"}},
+	"WORKER_HTTP_ADDR": {
+		{"127.0.0.1:9091", func(s Settings) any { return s.WorkerHTTPAddr }, "127.0.0.1:9091"},
+		{"", func(s Settings) any { return s.WorkerHTTPAddr }, ""},
+	},
+	"JWT_SECRET":         {{longEnough, func(s Settings) any { return string(s.JWTSecret) }, longEnough}},
+	"JWT_ISSUER":         {{"me", func(s Settings) any { return s.JWTIssuer }, "me"}},
+	"JWT_AUDIENCE":       {{"you", func(s Settings) any { return s.JWTAudience }, "you"}},
+	"WORKER_CONCURRENCY": {{"1", func(s Settings) any { return s.Queues }, []Slots{{"default", 1}}}},
+	"QUEUES": {
+		{"critical:20,default", func(s Settings) any { return s.Queues }, []Slots{{"critical", 20}, {"default", 10}}},
+		{" a-b_1 , c:1 ", func(s Settings) any { return s.QueueSlots() }, map[string]int{"a-b_1": 10, "c": 1}},
+	},
+	"JOB_TIMEOUT":        {{"1h30m", func(s Settings) any { return s.JobTimeout }, 90 * time.Minute}},
+	"DEAD_MAX":           {{"1", func(s Settings) any { return s.DeadMax }, 1}},
+	"DEAD_RETENTION":     {{"24h", func(s Settings) any { return s.DeadRetention }, 24 * time.Hour}},
+	"RETRY_BASE":         {{"10ms", func(s Settings) any { return s.RetryBase }, 10 * time.Millisecond}},
+	"RETRY_CAP":          {{"1s", func(s Settings) any { return s.RetryCap }, time.Second}},
+	"HEARTBEAT_INTERVAL": {{"100ms", func(s Settings) any { return s.Timing().Interval }, 100 * time.Millisecond}},
+	"HEARTBEAT_TTL":      {{"1m", func(s Settings) any { return s.Timing().TTL }, time.Minute}},
+	"SHUTDOWN_GRACE":     {{"1ms", func(s Settings) any { return s.ShutdownGrace }, time.Millisecond}},
+	"LEASE_DOUBT":        {{"cancel", func(s Settings) any { return s.LeaseDoubt }, worker.DoubtCancel}},
+	"LOG_LEVEL":          {{"debug", func(s Settings) any { return s.LogLevel }, "debug"}},
+	"LOG_FORMAT":         {{"json", func(s Settings) any { return s.LogFormat }, "json"}},
+}
+
+func TestGoodValues(t *testing.T) {
+	for _, row := range table {
+		if len(good[row.Name]) == 0 {
+			t.Errorf("no good value of %s is tested", row.Name)
+		}
+		for _, c := range good[row.Name] {
+			s := mustRead(t, Worker, row.Name+"="+c.value)
+			if got := c.field(s); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%s=%s became %v, want %v", row.Name, c.value, got, c.want)
+			}
+			if !s.Given(row.Name) {
+				t.Errorf("%s=%s: not known to be given", row.Name, c.value)
+			}
+		}
+	}
+	if mustRead(t, Worker).Given("WORKER_HTTP_ADDR") {
+		t.Error("the default of WORKER_HTTP_ADDR counts as given")
+	}
+}
+
+func TestBadValues(t *testing.T) {
+	bad := map[string][]string{
+		"APP_ENV": {"dev", "Production", " develop"},
+		"REDIS_URL": {"127.0.0.1:6379", "http://127.0.0.1:6379", "redis://", "redis://h:port/0", "redis://h:70000", "redis://h/zero",
+			"redis://h/0/1", "unix:///tmp/redis.sock"},
+		"HTTP_ADDR":          {"8080", "localhost", ":http", ":65536", ":-1", "a:b:1", ":"},
+		"WORKER_HTTP_ADDR":   {"8081", ":x"},
+		"JWT_SECRET":         {"short", longEnough[1:]},
+		"QUEUES":             {",", "a,,b", "a,a", "A", "a:0", "a:-1", "a:x", "a:", "a:10001", "a:1:2", strings.Repeat("q", 65)},
+		"WORKER_CONCURRENCY": {"0", "-1", "ten", "1.5", "10001"},
+		"JOB_TIMEOUT":        {"0", "-1s", "30", "30 m", "999us"},
+		"DEAD_MAX":           {"0", "1e5", "x"},
+		"DEAD_RETENTION":     {"0s", "90d"},
+		"RETRY_BASE":         {"0", "1", "2h"}, // 2h: over RETRY_CAP
+		"RETRY_CAP":          {"0", "x", "999ms"},
+		"HEARTBEAT_INTERVAL": {"9ms", "2", "2001ms"}, // 2001ms: HEARTBEAT_TTL is less than five of it
+		"HEARTBEAT_TTL":      {"10", "9999ms"},
+		"SHUTDOWN_GRACE":     {"0", "-25s", "x"},
+		"LEASE_DOUBT":        {"stop"},
+		"LOG_LEVEL":          {"loud", "INFO"},
+		"LOG_FORMAT":         {"text"},
+	}
+	for _, row := range table {
+		if len(bad[row.Name]) == 0 && !strings.HasPrefix(row.Name, "JWT_ISSUER") && row.Name != "JWT_AUDIENCE" {
+			t.Errorf("no bad value of %s is tested", row.Name)
+		}
+		for _, value := range bad[row.Name] {
+			wrong := refused(t, API, row.Name+"="+value)
+			if len(wrong) != 1 || !strings.Contains(wrong[0], row.Name) || !strings.Contains(wrong[0], "must") || !strings.HasSuffix(wrong[0], ".") {
+				t.Errorf("%s=%s: %q, want one sentence that names it and what is wanted", row.Name, value, wrong)
+			}
+		}
+	}
+}
+
+func TestAllWrongOnesAtOnce(t *testing.T) {
+	wrong := refused(t, API, "LOG_LEVEL=x", "QUEUES=,", "RETRY_CAP=1ms", "HEARTBEAT_TTL=1s")
+	if len(wrong) != 4 {
+		t.Errorf("got %d sentences, want 4: %q", len(wrong), wrong)
+	}
+	for _, name := range []string{"LOG_LEVEL", "QUEUES", "RETRY_CAP", "HEARTBEAT_TTL"} {
+		if !strings.Contains(wrong.Error(), name) {
+			t.Errorf("%s is not named in %q", name, wrong)
+		}
+	}
+}
+
+func TestEmptyIsDefault(t *testing.T) {
+	for _, row := range table {
+		if row.emptyCounts {
+			continue
+		}
+		got, want := mustRead(t, API, row.Name+"="), mustRead(t, API)
+		if !reflect.DeepEqual(fmt.Sprintf("%v", got), fmt.Sprintf("%v", want)) {
+			t.Errorf("%s= is not its default: %v, want %v", row.Name, got, want)
+		}
+		if got.Given(row.Name) {
+			t.Errorf("%s= counts as given", row.Name)
+		}
+	}
+}
+
+func TestSecretRules(t *testing.T) {
+	cases := []struct {
+		name    string
+		program Program
+		pairs   []string
+		names   string // the setting that is named; empty: accepted
+	}{
+		{"develop has one", API, nil, ""},
+		{"production has none", API, []string{"APP_ENV=production"}, "JWT_SECRET"},
+		{"staging has none", API, []string{"APP_ENV=staging"}, "JWT_SECRET"},
+		{"production with one", API, []string{"APP_ENV=production", "JWT_SECRET=" + longEnough}, ""},
+		{"the built-in one in production", API, []string{"APP_ENV=production", "JWT_SECRET=" + developSecret}, "JWT_SECRET"},
+		{"the built-in one in production, worker", Worker, []string{"APP_ENV=production", "JWT_SECRET=" + developSecret}, "JWT_SECRET"},
+		{"a worker needs none", Worker, []string{"APP_ENV=production"}, ""},
+		{"a worker does not serve HTTP_ADDR", Worker, []string{"HTTP_ADDR=:8080"}, ""},
+		{"token says it by itself", Token, []string{"APP_ENV=production"}, ""},
+		{"all interfaces", API, []string{"HTTP_ADDR=:8080"}, "HTTP_ADDR"},
+		{"another address", API, []string{"HTTP_ADDR=192.0.2.1:8080"}, "HTTP_ADDR"},
+		{"any name", API, []string{"HTTP_ADDR=loopback.example:8080"}, "HTTP_ADDR"},
+		{"the built-in one, set by hand", API, []string{"HTTP_ADDR=0.0.0.0:8080", "JWT_SECRET=" + developSecret}, "HTTP_ADDR"},
+		{"all interfaces with a secret", API, []string{"HTTP_ADDR=:8080", "JWT_SECRET=" + longEnough}, ""},
+		{"localhost", API, []string{"HTTP_ADDR=localhost:8080"}, ""},
+		{"another loopback", API, []string{"HTTP_ADDR=127.9.9.9:8080"}, ""},
+		{"loopback of IPv6", API, []string{"HTTP_ADDR=[::1]:8080"}, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.names == "" {
+				mustRead(t, c.program, c.pairs...)
+				return
+			}
+			wrong := refused(t, c.program, c.pairs...)
+			if len(wrong) != 1 || !strings.HasPrefix(wrong[0], c.names+" ") {
+				t.Errorf("got %q, want one sentence that begins with %s", wrong, c.names)
+			}
+		})
+	}
+}
+
+// TestSecretsStaySecret: neither errors nor a settings value printed in any way tell a secret.
+func TestSecretsStaySecret(t *testing.T) {
+	s := mustRead(t, API, "JWT_SECRET=hunter2hunter2hunter2hunter2hunter2", "REDIS_URL=redis://:hunter2@127.0.0.1:1/0")
+	asJSON, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := fmt.Sprintf("%v %+v %#v %s %s", s, s, s, asJSON, s.RedisURL)
+	for _, url := range []string{"redis://:hunter2/x@h:1/0", "redis://u:hunter2%zz@h", "redis://:hunter2@h:1/x", "hunter2"} {
+		told += refused(t, API, "REDIS_URL="+url).Error()
+	}
+	told += refused(t, API, "JWT_SECRET=hunter2").Error()
+	told += refused(t, API, "APP_ENV=production", "JWT_SECRET="+developSecret).Error()
+	var help strings.Builder
+	Help(&help)
+	told += help.String()
+	for _, secret := range []string{"hunter2", developSecret} {
+		if strings.Contains(told, secret) {
+			t.Errorf("%q is told in %s", secret, told)
+		}
+	}
+}
+
+func TestHelpNamesEverySetting(t *testing.T) {
+	var b strings.Builder
+	Help(&b)
+	lines := strings.Split(b.String(), "\n")
+	for _, row := range table {
+		found := false
+		for _, line := range lines {
+			if fields := strings.Fields(line); len(fields) > 2 && fields[0] == row.Name {
+				found = strings.Contains(line, row.told()) && strings.HasSuffix(line, row.Meaning) && row.Meaning != ""
+			}
+		}
+		if !found {
+			t.Errorf("help has no line with name, default and meaning of %s:\n%s", row.Name, b.String())
+		}
+	}
+}
+
+// Names are for tests of the programs' help.
+func TestNames(t *testing.T) {
+	if got := Names(); len(got) != len(table) || got[0] != "APP_ENV" {
+		t.Errorf("Names() = %q", got)
+	}
+}
