@@ -89,7 +89,7 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 		k := keysOf(q)
 		args := []any{LayoutVersion}
 		for _, p := range byQueue[q] {
-			args = append(args, p.id, p.record, p.delay.Milliseconds())
+			args = append(args, p.id, p.record, delayMS(p.delay))
 		}
 		calls[i] = &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
 	}
@@ -108,8 +108,11 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 			case words[2+n] == "exists":
 				p.answer(time.Time{}, ErrExists)
 			default:
-				p.answer(time.UnixMilli(millis(words[1])).Add(p.delay.Truncate(time.Millisecond)), nil)
+				p.answer(time.UnixMilli(millis(words[1])).Add(time.Duration(delayMS(p.delay))*time.Millisecond), nil)
 			}
 		}
 	}
 }
+
+// delayMS rounds up: a job must not be early by the rest of a millisecond.
+func delayMS(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }

@@ -22,9 +22,13 @@ type Exchanged struct {
 	ClaimErr  error // ErrFenced; ErrOutcomeUnknown: read the own list, something may be on it; ErrUnavailable: nothing ran
 }
 
+// exchangeTimeout is after how long a reply counts as lost. It is short, for the jobs of a claim whose reply was lost wait
+// until then; being wrong costs only a look at the own list.
+const exchangeTimeout = time.Second
+
 // Exchange sends [settle, claim] as one pipeline. What there is nothing of is left out.
 func (l *Link) Exchange(ctx context.Context, e Exchange) Exchanged {
-	ctx, cancel := context.WithTimeout(ctx, l.client.timeout)
+	ctx, cancel := context.WithTimeout(ctx, min(exchangeTimeout, l.client.timeout))
 	defer cancel()
 	var calls []*call
 	var settle, claim *call

@@ -1,4 +1,4 @@
--- enqueue: writes n new jobs, each due `delay` ms from now by the clock of Redis.
+-- enqueue: writes n new jobs, each due `delay` ms from now by the clock of Redis, rounded up.
 --
 -- KEYS  jobs, scheduled, wake, stats, meta
 -- ARGV  layout version of the caller, then for each job: id, record (JSON), delay (ms)
@@ -13,7 +13,7 @@ local jobs, scheduled, wake, stats, meta = unpack(KEYS)
 local layout = redis.call('HGET', meta, 'layout')
 if layout and (tonumber(layout) or math.huge) > tonumber(ARGV[1]) then return {'layout', layout} end
 
-local now = now_ms()
+local now = next_ms()
 local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local head_due = head[2] and tonumber(head[2]) or math.huge
 local token = redis.call('LLEN', wake)

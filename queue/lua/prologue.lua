@@ -6,6 +6,12 @@ local function now_ms()
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
+-- The same, rounded up: what due times are reckoned from, so that no job is early by the rest of a millisecond.
+local function next_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.ceil(tonumber(t[2]) / 1000)
+end
+
 -- A number as Redis should store and return it: Lua would turn large ones into 1.764e+12.
 local function int(n) return string.format('%.0f', n) end
 
