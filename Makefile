@@ -1,0 +1,16 @@
+.PHONY: help run test vet fmt
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+run: ## start everything for a first look: Redis, API, worker, one job
+	@go run ./cmd/punctual dev
+
+test: ## all tests (make test ARGS='-run TestName ./queue')
+	@./scripts/test.sh $(ARGS)
+
+vet: ## look for mistakes that compile
+	@go vet ./...
+
+fmt: ## format the Go files
+	@gofmt -l -w .
