@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"github.com/punctualq/punctual/api"
+	"github.com/punctualq/punctual/cmd/internal/settings"
+	"github.com/punctualq/punctual/queue"
+	"github.com/punctualq/punctual/worker"
+)
+
+// Server is the API process: it takes jobs in over HTTP, and takes back the jobs of dead workers.
+func Server(ctx context.Context, args []string, env settings.Lookup, stdout, stderr io.Writer) int {
+	if code, ok := noArguments("server", "takes jobs in over HTTP and takes back the jobs of dead workers", args, stdout, stderr); !ok {
+		return code
+	}
+	return spec{name: "server", kind: settings.API, work: serve}.run(ctx, env, stdout, stderr)
+}
+
+func serve(ctx context.Context, p *process) error {
+	l, err := listen("HTTP_ADDR", p.settings.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	q, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	p.started("server").Str("http", l.Addr().String()).Msg("takes jobs in")
+	return p.serveAPI(ctx, l, q)
+}
+
+// serveAPI is the work of the API process on a listener and a client that the caller closes.
+func (p *process) serveAPI(ctx context.Context, l net.Listener, q *queue.Client) error {
+	s := p.settings
+	handler, err := api.New(q, api.Config{Secret: []byte(s.JWTSecret), Issuer: s.JWTIssuer, Audience: s.JWTAudience, Logger: p.log})
+	if err != nil {
+		return err
+	}
+	return together(ctx,
+		func(ctx context.Context) error { return p.serveHTTP(ctx, l, handler) },
+		worker.NewReaper(q, s.Timing(), p.log).Run,
+		func(ctx context.Context) error { return watchRedis(ctx, q.Health, p.log, healthEvery) })
+}
