@@ -1,0 +1,100 @@
+package api
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestRoutesThatAreNotThere(t *testing.T) {
+	h, _ := newAPI(t, &fakeQueue{})
+	for _, path := range []string{"/", "/api", "/api/dm-jobqueue/register/", "//api/dm-jobqueue/register", "/api/../livez",
+		"/api/dm-jobqueue/Register", "/api/dm-jobqueue/jobs/" + testJobID, "/livez/x"} {
+		r := request(t, `{}`)
+		r.URL.Path = path
+		wantProblem(t, do(h, r), 404, "not-found")
+	}
+}
+
+func TestMethodsThatAreNotAllowed(t *testing.T) {
+	h, _ := newAPI(t, &fakeQueue{})
+	for path, methods := range map[string]string{
+		"/api/dm-jobqueue/register": "OPTIONS, POST",
+		"/livez":                    "GET, HEAD, OPTIONS",
+		"/readyz":                   "GET, HEAD, OPTIONS",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE", "OPTIONS"} {
+			w := do(h, httptest.NewRequest(method, path, nil))
+			switch {
+			case method == "OPTIONS":
+				if w.Code != http.StatusNoContent || w.Header().Get("Allow") != methods {
+					t.Errorf("%s %s: status %d, Allow %q", method, path, w.Code, w.Header().Get("Allow"))
+				}
+			case strings.Contains(methods, method):
+				if w.Code == http.StatusMethodNotAllowed {
+					t.Errorf("%s %s: status %d", method, path, w.Code)
+				}
+			default:
+				wantProblem(t, w, 405, "method-not-allowed")
+				if w.Header().Get("Allow") != methods {
+					t.Errorf("%s %s: Allow is %q, want %q", method, path, w.Header().Get("Allow"), methods)
+				}
+			}
+		}
+	}
+}
+
+func TestServerHasLimits(t *testing.T) {
+	s := Server("127.0.0.1:0", http.NotFoundHandler())
+	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= s.ReadHeaderTimeout || s.WriteTimeout <= s.ReadTimeout || s.IdleTimeout <= 0 || s.MaxHeaderBytes != 16<<10 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Over a real connection: what httptest's recorder does not show.
+func TestOverTheWire(t *testing.T) {
+	h, _ := newAPI(t, &fakeQueue{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := Server("", h)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer func() {
+		_ = server.Close()
+		<-served
+	}()
+	ask := func(request string) (*http.Response, int64) {
+		t.Helper()
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := conn.Write([]byte(request)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: request[:strings.Index(request, " ")]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, answer.ContentLength
+	}
+	start := "POST /api/dm-jobqueue/register HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testToken(t) + "\r\nContent-Type: application/json\r\n"
+	if answer, _ := ask(start + "Content-Length: 2\r\n\r\n{}"); answer.StatusCode != 201 {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	if answer, _ := ask(start + "Content-Length: 10000000\r\n\r\n{"); answer.StatusCode != 413 || !answer.Close {
+		t.Errorf("status %d, close %v", answer.StatusCode, answer.Close) // answered without waiting for the body
+	}
+	if answer, n := ask("HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 200 || n != 16 {
+		t.Errorf("status %d, length %d", answer.StatusCode, n)
+	}
+	if answer, _ := ask("GET /livez HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 30<<10) + "\r\n\r\n"); answer.StatusCode != 431 {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+}
