@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -107,14 +108,14 @@ func (x *call) words(l *line) ([]string, error) {
 	return words, nil
 }
 
-// millis reads a number of ms as Redis writes it; scores may come as floats. What is no number is 0.
+// millis reads a number of ms as Redis writes it; scores may come as floats. What is no number is 0, and what is too far
+// away for a time.Time (a foreign score of +inf, say) stays far away: 0 would be due now, for ever.
 func millis(word string) int64 {
-	if n, err := strconv.ParseInt(word, 10, 64); err == nil {
-		return n
-	}
 	f, err := strconv.ParseFloat(word, 64)
-	if err != nil || f != f || f > 1<<62 || f < -(1<<62) {
+	if err != nil && !errors.Is(err, strconv.ErrRange) || f != f {
 		return 0
 	}
-	return int64(f)
+	return int64(max(-farthest, min(f, farthest)))
 }
+
+const farthest = 1 << 53 // ms: 285,000 years, and no whole number below is lost to a float

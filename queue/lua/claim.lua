@@ -49,7 +49,7 @@ while #moved < #ids and bytes < max_bytes do
       local reason = 'attempts are not a number'
       if not record then reason = 'record is missing' elseif attempt then reason = 'record is not JSON' end
       local failure = cjson.encode({error = 'unreadable: ' .. reason, worker = worker})
-      bad[#bad + 1] = {id = id, attempt = attempt, tombstone = tombstone(reason, record),
+      bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
     else
       bytes = bytes + #record
@@ -89,7 +89,7 @@ if #elements > 0 then
   redis.call('HSET', attempts, unpack(begun))
 end
 for _, b in ipairs(bad) do
-  redis.call('HSET', jobs, b.id, b.tombstone)
+  redis.call('HSET', jobs, b.id, b.record)
   if not b.attempt then redis.call('HDEL', attempts, b.id) end
   redis.call('HSET', errors, b.id, b.errors)
   redis.call('ZADD', dead, int(now), b.id)

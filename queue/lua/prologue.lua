@@ -36,6 +36,12 @@ local function tombstone(reason, was)
   return cjson.encode(r)
 end
 
+-- The record under which an unreadable id goes to dead: its own, whole, if only its attempts cannot be read.
+local function last_record(reason, was)
+  if looks_readable(was) and pcall(cjson.decode, was) then return was end
+  return tombstone(reason, was)
+end
+
 -- Prepends entry (a JSON object) to the array old, keeping the last 5 failures, and dates it.
 local function with_error(old, entry, now)
   local list = {'{"at":' .. int(now) .. ',' .. string.sub(entry, 2)}

@@ -52,11 +52,11 @@ for _, element in ipairs(list) do
   local entry = {error = 'worker lost: ' .. victim .. ' stopped sending heartbeats', worker = victim, attempt = attempt or nil}
   if not retries or not attempt then
     local reason = record and (retries and 'attempts are not a number' or 'record is not JSON') or 'record is missing'
-    j.tombstone, j.drop_attempts = tombstone(reason, record), not attempt
+    j.record, j.drop_attempts = last_record(reason, record), not attempt
     entry.error = 'unreadable: ' .. reason
     corrupt = corrupt + 1
   end
-  if j.tombstone or attempt > retries then
+  if j.record or attempt > retries then
     buried = buried + 1
   else
     j.due = now + math.random(0, jitter)
@@ -71,7 +71,7 @@ local counters = counts(stats, {reaped = #moves, dead = buried, corrupt = corrup
 redis.call('LTRIM', processing, #list, -1)
 local first = math.huge
 for _, j in ipairs(moves) do
-  if j.tombstone then redis.call('HSET', jobs, j.id, j.tombstone) end
+  if j.record then redis.call('HSET', jobs, j.id, j.record) end
   if j.drop_attempts then redis.call('HDEL', attempts, j.id) end
   redis.call('HSET', errors, j.id, j.errors)
   if j.due then
