@@ -38,8 +38,8 @@ end
 
 -- The record under which an unreadable id goes to dead: its own, whole, if only its attempts cannot be read.
 local function last_record(reason, was)
-  if looks_readable(was) and pcall(cjson.decode, was) then return was end
-  return tombstone(reason, was)
+  local ok, r = pcall(cjson.decode, looks_readable(was) and was or '')
+  return ok and type(r) == 'table' and was or tombstone(reason, was)
 end
 
 -- Prepends entry (a JSON object) to the array old, keeping the last 5 failures, and dates it.
