@@ -75,13 +75,16 @@ type snapshot struct {
 	worker   string
 	doubts   int
 	resolved int64
-	known    map[string]bool // element → its settle was under way
+	known    map[string]bool // element → not judged: its settle was under way, or it was being taken in
 }
 
 func (m *memory) snapshot() snapshot {
 	s := snapshot{worker: m.info.ID, doubts: m.doubts, resolved: m.resolved, known: make(map[string]bool, len(m.held))}
 	for element, e := range m.held {
 		s.known[element] = e.phase == settling
+	}
+	for _, element := range m.adopt {
+		s.known[element] = true // when the reply comes it may have been run and settled
 	}
 	return s
 }
@@ -104,11 +107,12 @@ func (m *memory) reconcile(s snapshot, own []string) (unknown, gone int) {
 			continue
 		}
 		m.adopt = append(m.adopt, element)
+		waiting[element] = true // a foreign hand may have listed it twice
 		unknown++
 	}
-	for element, wasSettling := range s.known {
+	for element, unjudged := range s.known {
 		e := m.held[element]
-		if e == nil || e.lost || wasSettling || listed[element] || e.phase == settling {
+		if e == nil || e.lost || unjudged || listed[element] || e.phase == settling {
 			continue
 		}
 		gone++

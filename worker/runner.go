@@ -20,7 +20,6 @@ type link interface {
 	Close() error
 	exchanger
 	beater
-	waiter
 	Leave(ctx context.Context, worker string) (bool, error)
 	Trim(ctx context.Context, most int, retention time.Duration) (int, bool, error)
 }
@@ -37,6 +36,7 @@ const (
 // heartbeat; and the waker, which waits for the wake token.
 type runner struct {
 	link    link
+	pop     waiter
 	config  Config
 	slots   int
 	handler func(jobType string) Handler
@@ -51,9 +51,9 @@ type runner struct {
 	memory
 }
 
-func newRunner(l link, c Config, slots int, handler func(string) Handler) *runner {
+func newRunner(l link, pop waiter, c Config, slots int, handler func(string) Handler) *runner {
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
-	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: outage{log: log},
+	r := &runner{link: l, pop: pop, config: c, slots: slots, handler: handler, log: log, outage: outage{log: log},
 		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
 	r.renew()
@@ -76,7 +76,7 @@ func (r *runner) run(ctx context.Context) error {
 	running.Go(func() { r.exchangeLoop(loops) })
 	running.Go(func() { r.heartbeatLoop(loops, endLoops) })
 	running.Go(func() { r.trimLoop(loops) })
-	running.Go(func() { r.wakeLoop(waking) }) // its pop ends when the link is closed
+	running.Go(func() { r.wakeLoop(waking) })
 	var fatal error
 	select {
 	case <-ctx.Done():
@@ -84,6 +84,7 @@ func (r *runner) run(ctx context.Context) error {
 		fatal = context.Cause(loops)
 	}
 	endWaking()
+	_ = r.pop.Close() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()

@@ -50,7 +50,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("worker: %w", err)
 		}
-		all = append(all, newRunner(link, w.config, slots, w.handler))
+		pop, err := w.queue.Link(name)
+		if err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+		all = append(all, newRunner(link, pop, w.config, slots, w.handler))
 	}
 	w.mu.Lock()
 	w.runners = all
