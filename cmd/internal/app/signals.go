@@ -30,32 +30,35 @@ const sameSignal = 100 * time.Millisecond
 // untilSignal makes a context that the first SIGINT or SIGTERM ends. A second one calls exit at once: what is still running is
 // left to the reaper. stop gives the signals back their usual effect.
 func untilSignal(parent context.Context, exit func(code int)) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(parent)
 	done := make(chan struct{})
-	go func() {
-		var first time.Time
-		for {
-			select {
-			case s := <-signals:
-				switch {
-				case first.IsZero():
-					first = time.Now()
-					cancel(stopSignal{s})
-				case time.Since(first) > sameSignal:
-					exit(exitCode(s))
-					return
-				}
-			case <-done:
-				return
-			}
-		}
-	}()
+	go obey(signals, done, cancel, exit)
 	return ctx, func() {
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
+	}
+}
+
+// obey turns signals into the end of a context and, if they go on, of the process.
+func obey(signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc, exit func(code int)) {
+	var first time.Time
+	for {
+		select {
+		case s := <-signals:
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel(stopSignal{s})
+			case time.Since(first) > sameSignal:
+				exit(exitCode(s))
+				return
+			}
+		case <-done:
+			return
+		}
 	}
 }
 

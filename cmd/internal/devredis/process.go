@@ -38,13 +38,14 @@ func startProcess(ctx context.Context, path string) (*Server, error) {
 	}
 	c := &child{dir: dir, ended: make(chan struct{})}
 	if err := c.start(path); err != nil {
-		_ = os.RemoveAll(dir)
+		c.removeDir()
 		return nil, err
 	}
 	if err := c.awaitReady(ctx); err != nil {
 		c.stop()
 		return nil, err
 	}
+	c.removeDir() // it keeps nothing, so it needs none: nothing is left even if this process is killed
 	s := &Server{Addr: net.JoinHostPort("127.0.0.1", c.port), ended: make(chan struct{}), stop: c.stop}
 	go func() {
 		<-c.ended
@@ -147,5 +148,7 @@ func (c *child) stop() {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
 	}
-	_ = os.RemoveAll(c.dir) // a temporary folder: the system removes what cannot be
+	c.removeDir()
 }
+
+func (c *child) removeDir() { _ = os.RemoveAll(c.dir) } // a temporary folder: the system removes what cannot be
