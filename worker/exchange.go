@@ -78,8 +78,8 @@ func (r *runner) plan() (next queue.Exchange, passOn bool) {
 	if r.stopping || !r.want && len(next.Results) == 0 {
 		free = 0
 	}
-	if r.want && !r.stopping && free <= 0 && len(next.Results) == 0 {
-		r.want = false // the claim that follows the next result makes up for it
+	if r.want && free <= 0 && len(next.Results) == 0 {
+		r.want = false // full: the claim that follows the next result makes up for it; stopping: another worker is to look
 		return next, true
 	}
 	if free > 0 {

@@ -79,10 +79,11 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	r.mu.Lock()
 	snap, info, first := r.snapshot(), r.info, !r.registered
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, max(r.config.Timing.Interval, 500*time.Millisecond))
+	// A reply that takes longer counts as lost, so that no more than 2 s pass between the return of Redis and the next try.
+	beat, cancel := context.WithTimeout(ctx, max(r.config.Timing.Interval/2, 500*time.Millisecond))
 	defer cancel()
 	sent := time.Now()
-	pulse, err := r.link.Heartbeat(ctx, info, r.config.Timing, first)
+	pulse, err := r.link.Heartbeat(beat, info, r.config.Timing, first)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -109,7 +110,9 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	poke(r.idle)
 	if pulse.Overdue != "" {
 		r.mu.Unlock()
-		reapAll(ctx, r.link, pulse.Overdue, r.log)
+		reaping, cancel := context.WithTimeout(ctx, r.config.Timing.Interval)
+		defer cancel()
+		reapAll(reaping, r.link, pulse.Overdue, r.log)
 		r.mu.Lock()
 	}
 	return sent, nil
@@ -149,6 +152,8 @@ func (r *runner) greet(ctx context.Context) {
 	me := r.info
 	r.mu.Unlock()
 	r.log.Info().Str("worker", me.ID).Int("concurrency", me.Concurrency).Str("build", me.Build).Msg("worker registered")
+	ctx, cancel := context.WithTimeout(ctx, r.config.Timing.Interval) // the next heartbeat waits for this
+	defer cancel()
 	others, err := r.link.Workers(ctx)
 	if err != nil {
 		return

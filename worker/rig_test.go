@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 // rig is one runner on a store, in a synctest bubble: no real time passes and nothing sleeps.
@@ -91,6 +93,26 @@ func (r *rig) lastBeat() time.Time {
 func pass(d time.Duration) {
 	time.Sleep(d) // of the fake clock
 	synctest.Wait()
+}
+
+// put puts elements on the worker's list that it knows nothing of, as a claim does that comes very late.
+func (r *rig) put(elements ...string) {
+	worker := r.id()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, element := range elements {
+		_, id := splitTest(element)
+		r.jobs[id] = &record{Job: queue.Job{ID: id, Queue: "q", Type: "test", MaxRetry: 10}, attempts: 1}
+		r.lists[worker] = append(r.lists[worker], element)
+	}
+}
+
+// sneak schedules a job without a token: nobody is told.
+func (s *store) sneak(id string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[id] = &record{Job: queue.Job{ID: id, Queue: "q", Type: "test", MaxRetry: 10}}
+	s.due[id] = s.now().Add(d)
 }
 
 // on runs do when the next call of this kind is sent, once, before it reaches the store.

@@ -80,13 +80,16 @@ func (r *runner) run(ctx context.Context) error {
 	var fatal error
 	select {
 	case <-ctx.Done():
-	case <-loops.Done():
+	case <-loops.Done(): // nothing can be settled any more: handlers are told, the list is for the reaper
 		fatal = context.Cause(loops)
+		r.mu.Lock()
+		r.renew()
+		r.mu.Unlock()
 	}
 	endWaking()
 	_ = r.pop.Close() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
 	r.mu.Lock()
-	r.stopping = true
+	r.stopping, r.want = true, true // a token may have been lost with the pop: it is passed on, see plan
 	r.mu.Unlock()
 	poke(r.look)
 	r.finishHandlers()
@@ -189,7 +192,7 @@ func (r *runner) able() bool {
 }
 
 // inDoubt: the last successful heartbeat was sent so long ago (monotonic clock) that others may take this worker's jobs.
-func (r *runner) inDoubt() bool { return time.Since(r.lastBeat) > r.config.Timing.InDoubtAfter() }
+func (r *runner) inDoubt() bool { return time.Since(r.lastBeat) >= r.config.Timing.InDoubtAfter() }
 
 // newID makes a worker id that was never used: hostname:pid:random.
 func newID(info queue.WorkerInfo) string {
@@ -198,28 +201,32 @@ func newID(info queue.WorkerInfo) string {
 	return fmt.Sprintf("%s:%d:%s", strings.ReplaceAll(info.Host, ":", "-"), info.PID, hex.EncodeToString(b[:]))
 }
 
-// outage logs that Redis went away and that it is back, once each, and a reminder every 30 s between.
+// outage logs that Redis went away and that it is back, once each, and a reminder every 30 s between. An outage that begins
+// within 5 s of the last warning is told of when these have passed, if it is not over by then.
 type outage struct {
 	log   zerolog.Logger
-	since time.Time
+	since time.Time // zero while Redis is there
 	told  time.Time
 }
 
 func (o *outage) failed(err error) {
 	now := time.Now()
-	switch {
-	case o.since.IsZero():
-		o.since, o.told = now, now
+	if o.since.IsZero() {
+		o.since = now
+	}
+	switch quiet := now.Sub(o.told); {
+	case o.told.Before(o.since) && quiet >= 5*time.Second:
+		o.told = now
 		o.log.Warn().Err(err).Msg("Redis cannot be reached; running handlers go on, nothing new is claimed: waiting")
-	case now.Sub(o.told) >= 30*time.Second:
+	case quiet >= 30*time.Second:
 		o.told = now
 		o.log.Warn().Err(err).Dur("for_ms", now.Sub(o.since)).Msg("Redis still cannot be reached")
 	}
 }
 
 func (o *outage) over() {
-	if !o.since.IsZero() {
+	if !o.since.IsZero() && !o.told.Before(o.since) {
 		o.log.Info().Dur("for_ms", time.Since(o.since)).Msg("Redis is back")
-		o.since = time.Time{}
 	}
+	o.since = time.Time{}
 }
