@@ -105,7 +105,7 @@ func TestMediaTypesThatAreTaken(t *testing.T) {
 
 func TestBodyOfExactlyTheLimit(t *testing.T) {
 	h, _ := newAPI(t, &fakeQueue{})
-	body := "{}" + strings.Repeat(" ", maxBody-2)
+	body := "{}" + strings.Repeat(" ", 128<<10-2)
 	if w := post(t, h, body); w.Code != http.StatusCreated {
 		t.Errorf("status %d: %s", w.Code, w.Body)
 	}

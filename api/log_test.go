@@ -63,6 +63,9 @@ func TestLogOfRefusedRequests(t *testing.T) {
 	h, log := newAPI(t, client)
 	post(t, h, `{"delay_seconds":-1,"queue":7}`)
 	line := lines(t, log)[0]
+	if line["error"] != nil {
+		t.Errorf("a client's slip is logged as an error: %v", line)
+	}
 	fields, _ := line["fields"].([]any)
 	if line["code"] != "invalid-job" || line["level"] != "info" || len(fields) != 2 || fields[0] != "/delay_seconds" || fields[1] != "/queue" {
 		t.Errorf("the log says %v", line)

@@ -6,7 +6,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,11 +82,6 @@ func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	fail(w, r, errMethod)
 }
-
-// MinSecret is the fewest bytes of a secret: as many as an HS256 signature has.
-const MinSecret = 32
-
-var errShortSecret = errors.New("the JWT secret must have at least 32 bytes: set JWT_SECRET, for example to the output of `openssl rand -base64 48`")
 
 // Server makes a server that no client can hold for long: the body of a registration is small, and so are its headers.
 func Server(addr string, h http.Handler) *http.Server {

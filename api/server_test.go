@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRoutesThatAreNotThere(t *testing.T) {
@@ -54,47 +55,59 @@ func TestServerHasLimits(t *testing.T) {
 	}
 }
 
-// Over a real connection: what httptest's recorder does not show.
-func TestOverTheWire(t *testing.T) {
-	h, _ := newAPI(t, &fakeQueue{})
+// wire serves over a real connection, for what httptest's recorder does not show, and returns what sends a request there.
+func wire(t *testing.T, server *http.Server) func(request string) *http.Response {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := Server("", h)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	defer func() {
+	t.Cleanup(func() {
 		_ = server.Close()
 		<-served
-	}()
-	ask := func(request string) (*http.Response, int64) {
+	})
+	return func(request string) *http.Response {
 		t.Helper()
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = conn.Close() }()
+		t.Cleanup(func() { _ = conn.Close() })
 		if _, err := conn.Write([]byte(request)); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: request[:strings.Index(request, " ")]})
+		method, _, _ := strings.Cut(request, " ")
+		answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return answer, answer.ContentLength
+		return answer
 	}
-	start := "POST /api/dm-jobqueue/register HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testToken(t) + "\r\nContent-Type: application/json\r\n"
-	if answer, _ := ask(start + "Content-Length: 2\r\n\r\n{}"); answer.StatusCode != 201 {
+}
+
+func TestOverTheWire(t *testing.T) {
+	h, _ := newAPI(t, &fakeQueue{})
+	ask := wire(t, Server("", h))
+	start := "POST /api/dm-jobqueue/register HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testToken(t) +
+		"\r\nContent-Type: application/json\r\n"
+	if answer := ask(start + "Content-Length: 2\r\n\r\n{}"); answer.StatusCode != 201 {
 		t.Errorf("status %d", answer.StatusCode)
 	}
-	if answer, _ := ask(start + "Content-Length: 10000000\r\n\r\n{"); answer.StatusCode != 413 || !answer.Close {
+	if answer := ask(start + "Content-Length: 10000000\r\n\r\n{"); answer.StatusCode != 413 || !answer.Close {
 		t.Errorf("status %d, close %v", answer.StatusCode, answer.Close) // answered without waiting for the body
 	}
-	if answer, n := ask("HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 200 || n != 16 {
-		t.Errorf("status %d, length %d", answer.StatusCode, n)
+	if answer := ask("HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 200 || answer.ContentLength != 16 {
+		t.Errorf("status %d, length %d", answer.StatusCode, answer.ContentLength)
 	}
-	if answer, _ := ask("GET /livez HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 30<<10) + "\r\n\r\n"); answer.StatusCode != 431 {
+	if answer := ask("GET /livez HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 30<<10) + "\r\n\r\n"); answer.StatusCode != 431 {
 		t.Errorf("status %d", answer.StatusCode)
+	}
+
+	hasty := Server("", h)
+	hasty.ReadHeaderTimeout, hasty.ReadTimeout = 50*time.Millisecond, 100*time.Millisecond
+	if answer := wire(t, hasty)(start + "Content-Length: 10\r\n\r\n{"); answer.StatusCode != 408 || !answer.Close {
+		t.Errorf("status %d, close %v", answer.StatusCode, answer.Close)
 	}
 }

@@ -10,6 +10,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
+// MinSecret is the fewest bytes of a secret: as many as an HS256 signature has.
+const MinSecret = 32
+
+var errShortSecret = errors.New("the JWT secret must have at least 32 bytes: " +
+	"set JWT_SECRET, for example to the output of `openssl rand -base64 48`")
+
 // leeway is how far the clocks of whoever made a token and of this process may differ.
 const leeway = 30 * time.Second
 
