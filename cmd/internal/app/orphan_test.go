@@ -29,7 +29,7 @@ func TestBuiltByGoRun(t *testing.T) {
 		"/usr/local/bin/server":                                    false,
 		"/tmp/go-build1/b001/app.test":                             false,
 		"/home/me/go-build/exe/server":                             false,
-		"/work/49/server":                                          false,
+		"/srv/49/server":                                           false,
 		"":                                                         false,
 	} {
 		if got := builtByGoRun(path); got != want {
