@@ -11,7 +11,8 @@ import (
 var wakeScript = loadScript("wake")
 
 // Wait blocks until the wake token reaches this worker (true), or for about the given time, or until the link is closed.
-// It is no timer: an idle Redis ends it up to 100 ms late. A connection that has died in silence is given up 1 s after that.
+// It is no timer: an idle Redis ends it up to 100 ms late. Of ctx only the deadline counts: to end it early, close the link.
+// A connection that has died in silence is given up 1 s after the given time.
 func (l *Link) Wait(ctx context.Context, most time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, most+time.Second)
 	defer cancel()
