@@ -107,16 +107,35 @@ func (r *runner) apply(sent queue.Exchange, got queue.Exchanged) {
 		}
 	}
 	if got.SettleErr != nil {
-		r.doubt()
+		r.unanswered(got.SettleErr)
 	}
 	if sent.Claim > 0 {
 		r.resolved = sent.Number
 		r.applyClaims(sent, got)
 	}
-	if r.unsure {
-		poke(r.beat)
+	if got.SettleErr == nil && got.ClaimErr == nil {
+		r.failures = 0
 	}
 	poke(r.idle)
+}
+
+// unanswered notes that an exchange was not answered: the own list is read before anything else is done. While Redis is away
+// the heartbeat tells of it; if heartbeats are answered in between, nobody else would.
+func (r *runner) unanswered(err error) {
+	r.doubt()
+	r.failures++
+	if r.failures >= 5 && r.troubleTold.again(30*time.Second) {
+		r.log.Warn().Err(err).Int("times", r.failures).
+			Msg("Redis answers heartbeats, but not claims, results or what is on the own list: trying on")
+	}
+	poke(r.beat)
+}
+
+// breath is how long a heartbeat that was asked for waits, so that what fails again and again makes no hot loop.
+func (r *runner) breath() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config.Timing.Interval / 100 << min(r.failures, 5)
 }
 
 // applyClaims starts what was claimed, unless nothing may start now.
@@ -132,7 +151,7 @@ func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
 	case got.ClaimErr != nil || r.inDoubt() && len(claims.Jobs) > 0:
 		r.log.Debug().AnErr("claim", got.ClaimErr).Msg("the outcome of a claim is unknown: reading the own list first")
 		r.want = true
-		r.doubt()
+		r.unanswered(got.ClaimErr)
 		return
 	}
 	for _, c := range claims.Jobs {
@@ -143,8 +162,9 @@ func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
 	}
 	more := len(claims.Jobs) == sent.Claim || !claims.NextDue.IsZero() && !claims.NextDue.After(claims.Now)
 	r.want = r.want || more && r.slots > r.running
-	if claims.Held != r.expected() {
-		r.log.Debug().Int("listed", claims.Held).Int("known", r.expected()).Msg("own list and memory differ")
+	if differs := claims.Held - r.expected(); differs != r.differs { // one look is enough if it is not mended by that
+		r.log.Debug().Int("listed", claims.Held).Int("known", r.expected()).Msg("own list and memory differ, or do so no more")
+		r.differs = differs
 		poke(r.beat)
 	}
 }
@@ -183,17 +203,17 @@ func (r *runner) adoptUnknown(ctx context.Context) {
 	if worker != r.info.ID {
 		return
 	}
-	r.adopt = nil // what is left is found again by the next heartbeat
 	if err != nil || r.inDoubt() {
-		r.doubt()
-		poke(r.beat)
+		r.adopt = nil // the next heartbeat finds them again
+		r.unanswered(err)
 		return
 	}
+	r.adopt = r.adopt[len(batch):]
 	r.log.Warn().Int("jobs", len(claimed)).Msg("the reply to a claim was lost: taking in the jobs that it left on the own list")
 	for _, c := range claimed {
 		r.take(c)
 	}
-	poke(r.beat)
+	poke(r.look) // there may be more
 }
 
 // fenced: this worker was reaped. Its handlers are told, and it goes on under a new id.
@@ -202,7 +222,12 @@ func (r *runner) fenced(worker string) {
 		return
 	}
 	r.renew()
-	r.log.Warn().Str("was", worker).Str("worker", r.info.ID).Int("running", r.running).
+	r.failures++
+	event := r.log.Debug()
+	if r.fenceTold.again(5 * time.Second) {
+		event = r.log.Warn()
+	}
+	event.Str("was", worker).Str("worker", r.info.ID).Int("running", r.running).
 		Msg("this worker was reaped (paused or cut off for longer than the heartbeat's TTL): going on under a new id")
 	poke(r.beat)
 }

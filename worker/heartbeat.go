@@ -38,7 +38,7 @@ func (r *runner) heartbeatLoop(ctx context.Context, unfit context.CancelCauseFun
 			}
 			wait -= time.Since(sent)
 		case errors.Is(err, queue.ErrFenced):
-			wait = 0
+			wait = r.breath()
 		case errors.Is(err, queue.ErrLayout), errors.Is(err, queue.ErrTiming):
 			unfit(err)
 			return
@@ -65,7 +65,7 @@ func (r *runner) rest(ctx context.Context, wait time.Duration, failing bool) {
 	case <-asked:
 		select { // asked for again and again, it is still no hot loop
 		case <-ctx.Done():
-		case <-time.After(r.config.Timing.Interval / 100):
+		case <-time.After(r.breath()):
 		}
 	}
 }

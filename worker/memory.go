@@ -22,6 +22,8 @@ type memory struct {
 	exchanging bool      // a round trip is under way
 	unsure     bool      // an outcome is unknown: the own list must be read before anything else is done
 	doubts     int       // counts the times that unsure was set
+	failures   int       // exchanges in a row that were refused, fenced or not answered
+	differs    int       // by how much the own list was longer than memory when last compared
 	adopt      []string  // elements of the own list that memory knows nothing of
 	stopping   bool
 }

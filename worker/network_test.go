@@ -12,6 +12,9 @@ import (
 type network struct {
 	calls   []sentCall
 	faults  map[string][]fault
+	always  map[string]fault
+	blind   bool   // Held finds nothing
+	trims   int    // how many calls it takes to trim everything
 	away    *fault // what happens to every call while Redis is away
 	back    chan struct{}
 	latency time.Duration
@@ -56,6 +59,18 @@ func (s *store) fail(op string, f ...fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[op] = append(s.faults[op], f...)
+}
+
+// failAlways makes all calls of this kind go wrong; "" ends that for all.
+func (s *store) failAlways(op string, f fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if op == "" || s.always == nil {
+		s.always = map[string]fault{}
+	}
+	if op != "" {
+		s.always[op] = f
+	}
 }
 
 func (s *store) goAway(f fault) {
@@ -118,6 +133,9 @@ func (s *store) begin(op string, n int, what any) fault {
 			return list[0]
 		}
 	}
+	if f, ok := s.always[op]; ok {
+		return f
+	}
 	if s.away != nil {
 		return *s.away
 	}
@@ -138,7 +156,17 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// send carries one call to the store and its reply back.
+// call carries one call to the store and its reply back.
+func call[T any](ctx context.Context, l *fakeLink, op string, n int, what any, apply func() (T, error)) (T, error) {
+	var got, none T
+	err := l.send(ctx, op, n, what, func() (err error) { got, err = apply(); return err })
+	if err != nil {
+		return none, err // got may yet be written, by a request that comes late
+	}
+	return got, nil
+}
+
+// send carries one call to the store.
 func (s *store) send(ctx context.Context, op string, n int, what any, apply func() error) error {
 	f := s.begin(op, n, what)
 	unknown := fmt.Errorf("%w: injected into %s", queue.ErrOutcomeUnknown, op)

@@ -31,7 +31,7 @@ func (r *runner) execute(ctx context.Context, e *execution, worker string) {
 	ctx = context.WithValue(ctx, currentKey{}, current{job, func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return r.inDoubt()
+		return e.lost || r.inDoubt()
 	}})
 	begin := time.Now()
 	returned := false

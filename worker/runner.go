@@ -43,6 +43,8 @@ type runner struct {
 	log     zerolog.Logger
 	outage  outage
 
+	fenceTold, troubleTold seldom
+
 	look chan struct{} // wakes the exchange
 	beat chan struct{} // asks for a heartbeat now
 	idle chan struct{} // wakes the waker: a slot may be free
@@ -222,6 +224,18 @@ func (o *outage) failed(err error) {
 		o.told = now
 		o.log.Warn().Err(err).Dur("for_ms", now.Sub(o.since)).Msg("Redis still cannot be reached")
 	}
+}
+
+// seldom keeps what happens again and again from filling the log.
+type seldom struct{ last time.Time }
+
+// again says whether the last time it said yes is so long ago.
+func (s *seldom) again(every time.Duration) bool {
+	if time.Since(s.last) < every {
+		return false
+	}
+	s.last = time.Now()
+	return true
 }
 
 func (o *outage) over() {

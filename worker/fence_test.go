@@ -1,0 +1,257 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// causes notes why handlers' contexts ended.
+type causes struct {
+	mu  sync.Mutex
+	all map[string]error
+}
+
+// note returns a handler that runs until gate is closed or its context ends, and then returns err.
+func (c *causes) note(gate <-chan struct{}, err error) Handler {
+	return func(ctx context.Context, job Job) error {
+		select {
+		case <-ctx.Done():
+		case <-gate:
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.all == nil {
+			c.all = map[string]error{}
+		}
+		c.all[job.ID] = context.Cause(ctx)
+		return err
+	}
+}
+
+func (c *causes) of(id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all[id]
+}
+
+// A worker that was reaped takes an id that was never used, tells its handlers, has their results answered "lost", and
+// works on. It learns of it from whatever it sends next: a heartbeat or a claim.
+func TestFenced(t *testing.T) {
+	for _, by := range []string{"heartbeat", "claim", "partial reap"} {
+		t.Run(by, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStore(t)
+				var why causes
+				gate := make(chan struct{})
+				r := start(s, 3, func(ctx context.Context, job Job) error {
+					if job.Attempt == 1 && job.ID != "after" {
+						return why.note(gate, nil)(ctx, job)
+					}
+					return nil
+				})
+				s.addMany(2, "j")
+				pass(500 * time.Millisecond)
+				was := r.id()
+				n := 100
+				if by == "partial reap" {
+					n = 1
+				}
+				s.reap(was, n)
+				if by == "claim" { // heartbeats are answered too late to tell
+					s.fail("renew", fault{kind: requestSlow, d: 900 * time.Millisecond}, fault{kind: requestSlow, d: 900 * time.Millisecond})
+				}
+				pass(300 * time.Millisecond)
+				if by == "claim" {
+					s.add("after", 0)
+					pass(0)
+				} else {
+					pass(2200 * time.Millisecond)
+				}
+				now := r.id()
+				if now == was {
+					t.Fatal("it goes on under the id that was reaped")
+				}
+				for _, id := range []string{"j0000", "j0001"} {
+					if !errors.Is(why.of(id), ErrLost) {
+						t.Errorf("cause of %s: %v", id, why.of(id))
+					}
+				}
+				s.reap(was, 100)
+				pass(5 * time.Second)
+				if lost := look(s, func() int { return len(s.lost) }); lost != 2 || len(r.logs.find("came too late")) != 2 {
+					t.Errorf("%d results lost, %d told", lost, len(r.logs.find("came too late")))
+				}
+				if s.finished("j0000") != 1 || s.finished("j0001") != 1 || len(r.diary.of("j0000")) != 2 {
+					t.Errorf("runs: %v", r.diary.all())
+				}
+				for _, e := range r.diary.all() {
+					if e.attempt == 2 && e.worker != now {
+						t.Errorf("%s ran again under %s, the id is %s", e.id, e.worker, now)
+					}
+				}
+				if len(r.logs.find("was reaped")) != 1 || s.count("new") != 2 {
+					t.Errorf("registered %d times", s.count("new"))
+				}
+			})
+		})
+	}
+}
+
+// A claim that was answered after a heartbeat had told of the reaping is not the new worker's.
+func TestClaimOfTheOldIDStartsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		r := start(s, 3, nil)
+		pass(1500 * time.Millisecond)
+		s.fail("claim", fault{kind: replySlow, d: 950 * time.Millisecond})
+		s.add("a", 0)
+		pass(0) // the claim has run, its reply is on the way
+		was := r.id()
+		s.reap(was, 100)
+		pass(800 * time.Millisecond)
+		if r.id() == was {
+			t.Fatal("no heartbeat has told")
+		}
+		if n := len(r.diary.of("a")); n != 0 {
+			t.Error("it ran while the claim was under way")
+		}
+		pass(5 * time.Second)
+		if runs := r.diary.of("a"); len(runs) != 1 || runs[0].attempt != 2 || runs[0].worker != r.id() {
+			t.Errorf("runs: %v", runs)
+		}
+	})
+}
+
+// Jobs that are gone from the list of a worker that is still registered (a failover lost them, say) are lost one by one.
+func TestGoneFromTheListIsLostAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		var why causes
+		gate := make(chan struct{})
+		r := start(s, 3, why.note(gate, nil))
+		s.addMany(2, "j")
+		pass(500 * time.Millisecond)
+		was := r.id()
+		s.mu.Lock()
+		s.lists[was] = s.lists[was][1:] // j0000 is somewhere else now
+		s.dead = append(s.dead, "j0000")
+		s.mu.Unlock()
+		pass(2200 * time.Millisecond)
+		if !errors.Is(why.of("j0000"), ErrLost) || r.id() != was {
+			t.Errorf("cause %v", why.of("j0000"))
+		}
+		close(gate)
+		pass(time.Second)
+		if why.of("j0001") != nil || s.finished("j0001") != 1 || s.finished("j0000") != 0 {
+			t.Errorf("cause of the other %v", why.of("j0001"))
+		}
+	})
+}
+
+// LEASE_DOUBT decides what happens to handlers when no heartbeat has reached Redis for TTL − interval.
+func TestLeaseDoubt(t *testing.T) {
+	for _, mode := range []LeaseDoubt{DoubtContinue, DoubtCancel} {
+		t.Run(string(mode), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStore(t)
+				s.latency = 40 * time.Millisecond // SENT counts, not answered
+				var mu sync.Mutex
+				var runs int
+				var ended time.Time
+				var cause error
+				r := start(s, 3, func(ctx context.Context, job Job) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if runs++; runs > 1 {
+						return nil
+					}
+					mu.Unlock()
+					err := pause(ctx, 20*time.Second)
+					mu.Lock()
+					ended, cause = time.Now(), context.Cause(ctx)
+					return err
+				}, func(c *Config) { c.LeaseDoubt = mode })
+				s.add("a", 0, func(r *record) { r.MaxRetry = 0 })
+				pass(5 * time.Second)
+				s.goAway(fault{kind: answerErr, err: queue.ErrUnavailable})
+				pass(50 * time.Millisecond) // one that was under way is answered
+				doubt := r.lastBeat().Add(8 * time.Second)
+				pass(time.Until(doubt) - 1)
+				mu.Lock()
+				if !ended.IsZero() {
+					t.Error("the handler ended before the doubt")
+				}
+				mu.Unlock()
+				pass(5 * time.Second)
+				s.comeBack()
+				pass(20 * time.Second)
+				released := look(s, func() int { return len(s.released) })
+				if mode == DoubtContinue && (cause != nil || len(r.diary.all()) != 1 || released != 0) {
+					t.Errorf("ended for %v; runs %v", cause, r.diary.all())
+				}
+				if mode == DoubtCancel && (!errors.Is(cause, ErrLeaseDoubt) || !ended.Equal(doubt) || released != 1) {
+					t.Errorf("ended %s after the doubt for %v, %d released", ended.Sub(doubt), cause, released)
+				}
+				if mode == DoubtCancel {
+					if runs := r.diary.all(); len(runs) != 2 || runs[1].attempt != 1 {
+						t.Errorf("runs %v: it was charged", runs)
+					}
+				}
+				if s.finished("a") != 1 {
+					t.Error("not finished")
+				}
+			})
+		})
+	}
+}
+
+// Handlers can ask whether their lease is in doubt.
+func TestLeaseInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		var ctx context.Context
+		gate := make(chan struct{})
+		r := start(s, 3, func(c context.Context, job Job) error {
+			if job.Attempt == 1 {
+				ctx = c
+				<-gate
+			}
+			return nil
+		})
+		s.add("a", 0)
+		pass(3 * time.Second)
+		if LeaseInDoubt(ctx) {
+			t.Error("in doubt though heartbeats are answered")
+		}
+		doubt := r.lastBeat().Add(8 * time.Second)
+		s.goAway(fault{kind: answerErr, err: queue.ErrUnavailable})
+		pass(time.Until(doubt) - 1)
+		if LeaseInDoubt(ctx) {
+			t.Error("in doubt too early")
+		}
+		pass(1)
+		if !LeaseInDoubt(ctx) {
+			t.Error("not in doubt at TTL − interval after the last heartbeat")
+		}
+		s.comeBack()
+		pass(time.Second)
+		if LeaseInDoubt(ctx) {
+			t.Error("still in doubt after a heartbeat")
+		}
+		s.reap(r.id(), 100)
+		pass(3 * time.Second)
+		if !LeaseInDoubt(ctx) {
+			t.Error("the job is not this worker's any more, and no doubt is told")
+		}
+		if LeaseInDoubt(context.Background()) {
+			t.Error("a context that is no handler's")
+		}
+		close(gate)
+		pass(3 * time.Second)
+	})
+}
