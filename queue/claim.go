@@ -43,7 +43,7 @@ func (l *Link) claimCall(worker string, number int64, n int, lease time.Duration
 
 // claims reads the reply: ErrFenced, or what was claimed. A record that is no JSON is told of in its Corrupt.
 func (l *Link) claims(x *call, number int64) (Claims, error) {
-	words, err := x.words(l.bulk)
+	words, err := x.words()
 	switch {
 	case err != nil:
 		return Claims{}, err

@@ -95,7 +95,7 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 	}
 	c.enqueue.run(ctx, calls...)
 	for i, q := range order {
-		words, err := calls[i].words(c.enqueue)
+		words, err := calls[i].words()
 		if err == nil && len(words) == 2 && words[0] == "layout" {
 			err = layoutError(q, words[1])
 		} else if err == nil && len(words) != 2+len(byQueue[q]) {

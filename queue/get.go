@@ -50,7 +50,7 @@ func (c *Client) askOne(ctx context.Context, x *call) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.ask.run(ctx, x)
-	words, err := x.words(c.ask)
+	words, err := x.words()
 	if err == nil && len(words) == 0 && x.script.name != getScript.name {
 		err = errors.Join(ErrUnavailable, errors.New("script "+x.script.name+" answered nothing"))
 	}

@@ -35,7 +35,7 @@ func (l *Link) Close() error { return errors.Join(l.bulk.Close(), l.beat.Close()
 // ask runs one script on the heartbeat's line.
 func (l *Link) ask(ctx context.Context, x *call) ([]string, error) {
 	l.beat.run(ctx, x)
-	words, err := x.words(l.beat)
+	words, err := x.words()
 	if err == nil && len(words) == 0 {
 		err = fmt.Errorf("%w: script %s answered nothing", ErrUnavailable, x.script.name)
 	}

@@ -41,6 +41,7 @@ type call struct {
 	args   []any
 	resent func(args []any) // adapts the arguments when the call is sent again, after the others of its pipeline
 	cmd    *redis.Cmd
+	sent   bool // the last time it was sent, it may have left this process
 }
 
 // run sends the calls in one pipeline. A script that Redis does not know is not run; just those calls are sent again with
@@ -75,19 +76,22 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 	}
 	if len(calls) == 1 {
 		_ = l.Process(ctx, cmds[0]) // the error is in the command
-		return
+	} else {
+		pipe := l.Pipeline()
+		for _, cmd := range cmds {
+			_ = pipe.Process(ctx, cmd)
+		}
+		_, _ = pipe.Exec(ctx)
 	}
-	pipe := l.Pipeline()
-	for _, cmd := range cmds {
-		_ = pipe.Process(ctx, cmd)
+	for _, x := range calls { // of these alone: some may be sent again, and the line forgets
+		x.sent = l.sent.Load()
 	}
-	_, _ = pipe.Exec(ctx)
 }
 
 // words returns the reply of a call as words, or one of the errors of errors.go.
-func (x *call) words(l *line) ([]string, error) {
+func (x *call) words() ([]string, error) {
 	if err := x.cmd.Err(); err != nil {
-		return nil, classify(err, l.sent.Load())
+		return nil, classify(err, x.sent)
 	}
 	values, ok := x.cmd.Val().([]any)
 	if !ok {

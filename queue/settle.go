@@ -49,7 +49,7 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 
 // settled reads the reply: what became of each result, in order.
 func (l *Link) settled(x *call, n int) ([]Outcome, error) {
-	words, err := x.words(l.bulk)
+	words, err := x.words()
 	if err != nil {
 		return nil, err
 	}

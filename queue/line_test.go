@@ -1,0 +1,210 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
+)
+
+// hung is a server that accepts and never answers.
+func hung(t *testing.T) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var conns []net.Conn
+	t.Cleanup(func() {
+		_ = l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
+		}
+	}()
+	return "redis://" + l.Addr().String()
+}
+
+func open(t *testing.T, url string, timeout time.Duration) *queue.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // Open does not need Redis to be there
+	defer cancel()
+	c, err := queue.Open(ctx, url, queue.Options{Timeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func expectUnavailable(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, queue.ErrUnavailable) || errors.Is(err, queue.ErrOutcomeUnknown) {
+		t.Errorf("%s: %v, want that redis is unavailable", what, err)
+	}
+}
+
+func expectUnknown(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, queue.ErrOutcomeUnknown) || errors.Is(err, queue.ErrUnavailable) {
+		t.Errorf("%s: %v, want an unknown outcome", what, err)
+	}
+}
+
+func TestNothingListens(t *testing.T) {
+	p := redistest.NewProxy(t, "127.0.0.1:1")
+	p.Cut()
+	c := open(t, p.URL(), bound)
+	done, err := c.Enqueue(t.Context(), queue.NewJob{})
+	expectUnavailable(t, "enqueue", err)
+	equal(t, "the id is told all the same", done.ID != "", true)
+	_, err = c.Get(t.Context(), "q", "a")
+	expectUnavailable(t, "get", err)
+}
+
+// The connection is there, the handshake is not answered: the job was not sent, and the caller must be told so.
+func TestHangInTheHandshake(t *testing.T) {
+	url := hung(t)
+	for name, with := range map[string]struct {
+		url               string
+		timeout, deadline time.Duration
+	}{
+		"at the deadline": {url, bound, 200 * time.Millisecond},
+		"at the timeout":  {url, 100 * time.Millisecond, bound},
+	} {
+		c := open(t, with.url, with.timeout)
+		ctx, cancel := context.WithTimeout(t.Context(), with.deadline)
+		_, err := c.Enqueue(ctx, queue.NewJob{})
+		cancel()
+		expectUnavailable(t, name, err)
+	}
+}
+
+func TestSwallowedReplyOfEnqueue(t *testing.T) {
+	s := redistest.Any(t)
+	p := redistest.NewProxy(t, s.Addr())
+	r := rigAt(t, s, p.URL(), queue.Options{Timeout: 300 * time.Millisecond})
+	r.put(queue.NewJob{}) // the script is known, so that the job goes out as EVALSHA
+	for name, lose := range map[string]func() (<-chan struct{}, func()){
+		"hangs": func() (<-chan struct{}, func()) { return p.SwallowReply([]byte("evalsha"), 1), func() {} },
+		"is cut": func() (<-chan struct{}, func()) {
+			return p.SwallowReply([]byte("evalsha"), 1), func() { p.Cut(); p.Mend(t) }
+		},
+	} {
+		swallowed, then := lose()
+		answer := make(chan error)
+		id := strings.ReplaceAll(name, " ", "-")
+		go func() {
+			_, err := r.client.Enqueue(context.Background(), queue.NewJob{Queue: r.name, ID: id, Delay: time.Hour})
+			answer <- err
+		}()
+		<-swallowed
+		then()
+		expectUnknown(t, name, <-answer)
+		equal(t, name+": the job is there", r.get(id).State, queue.Scheduled)
+		_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, ID: id})
+		if !errors.Is(err, queue.ErrExists) {
+			t.Errorf("%s: handed in again: %v", name, err)
+		}
+	}
+}
+
+// Two queues in one flush: the answer of the first comes, that of the second is lost. Each is told its own. The first must
+// be sent again (the server forgot the script), and that Redis cannot be reached then must not make the second look unsent.
+func TestLostReplyIsNotMistakenForUnsent(t *testing.T) {
+	s := redistest.Own(t)
+	p := redistest.NewProxy(t, s.Addr())
+	r, other := rigAt(t, s, p.URL(), queue.Options{Timeout: time.Second}), rigOn(t, s, queue.Options{Timeout: bound})
+	r.put(queue.NewJob{Delay: time.Hour}) // both queues are known
+	if _, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: other.name, Delay: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.raw.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	swallowed := p.SwallowAfter([]byte("evalsha"), 1)
+	type told struct {
+		done []queue.Enqueued
+		err  error
+	}
+	answer := make(chan told)
+	go func() {
+		done, err := r.client.EnqueueMany(context.Background(), []queue.NewJob{{ID: "a", Queue: r.name}, {ID: "b", Queue: other.name}})
+		answer <- told{done, err}
+	}()
+	<-swallowed
+	p.Cut()
+	got := <-answer
+	expectUnavailable(t, "the first was answered NOSCRIPT and could not be sent again", got.done[0].Err)
+	expectUnknown(t, "the second was sent", got.done[1].Err)
+}
+
+// A connection that was idle while Redis restarted must not cost the first job an unknown outcome.
+func TestIdleConnectionAcrossARestart(t *testing.T) {
+	s := redistest.Own(t)
+	r := rigOn(t, s, queue.Options{Timeout: bound})
+	r.register("w")
+	r.put(queue.NewJob{})
+	r.get(r.put(queue.NewJob{})[0])
+	for _, end := range []func(testing.TB){s.Stop, s.Kill} {
+		end(t)
+		s.Start(t)
+		r.put(queue.NewJob{}) // fails the test on any error
+		if x := r.exchange("w", 1); x.ClaimErr != nil {
+			t.Error(x.ClaimErr)
+		}
+		if _, err := r.beat("w", false); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestRedisThatCameBack(t *testing.T) {
+	s := redistest.Own(t)
+	r := rigOn(t, s, queue.Options{Timeout: bound})
+	id := r.put(queue.NewJob{})[0]
+	s.Stop(t)
+	_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name})
+	expectUnavailable(t, "while it is away", err)
+	s.Start(t)
+	r.put(queue.NewJob{})
+	equal(t, "the first one is still there", r.get(id).State, queue.Scheduled)
+}
+
+func TestClosedClient(t *testing.T) {
+	c := open(t, redistest.Any(t).URL(), bound)
+	l, err := c.Link("q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Close(), l.Close()
+	_, enqueue := c.Enqueue(t.Context(), queue.NewJob{})
+	_, get := c.Get(t.Context(), "q", "a")
+	_, wait := l.Wait(t.Context(), bound)
+	_, leave := l.Leave(t.Context(), "w")
+	x := l.Exchange(t.Context(), queue.Exchange{Worker: "w", Claim: 1})
+	for _, err := range []error{enqueue, get, wait, leave, x.ClaimErr} {
+		if !errors.Is(err, queue.ErrClosed) || !errors.Is(err, queue.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	}
+}
