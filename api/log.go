@@ -69,6 +69,8 @@ func (e *entry) recover(rec *recorder, r *http.Request) {
 func (e *entry) write(log zerolog.Logger, r *http.Request, rec *recorder, took time.Duration) {
 	level := zerolog.InfoLevel
 	switch {
+	case r.URL.Path == "/livez" || r.URL.Path == "/readyz":
+		level = zerolog.DebugLevel // asked every few seconds by machines
 	case rec.status == http.StatusServiceUnavailable:
 		level = zerolog.WarnLevel
 	case rec.status >= 500 || e.stack != nil:

@@ -72,7 +72,7 @@ func TestReadinessTellsTheLogWhy(t *testing.T) {
 		return []queue.Problem{{Code: "redis-unavailable", Reason: "connection refused"}}
 	}})
 	get(h, "/readyz")
-	if line := lines(t, log)[0]; line["error"] != "redis-unavailable: connection refused" || line["level"] != "warn" || line["code"] != "unready" {
+	if line := lines(t, log)[0]; line["error"] != "redis-unavailable: connection refused" || line["level"] != "debug" || line["code"] != "unready" {
 		t.Errorf("the log says %v", line)
 	}
 }

@@ -101,12 +101,15 @@ func TestClientThatLeavesDoesNotCutTheEnqueue(t *testing.T) {
 	}
 }
 
-// A queue that takes what the API refuses is a fault, and is not told as a success.
-func TestQueueThatTakesARefusedJob(t *testing.T) {
-	h, log := newAPI(t, &fakeQueue{})
-	wantProblem(t, post(t, h, `{"delay_seconds":"1"}`), 500, "internal")
-	if line := lines(t, log)[0]; line["job_id"] != testJobID || line["level"] != "error" {
-		t.Errorf("the log says %v", line)
+// What the API refuses is never handed to the queue, not even to one that would take it.
+func TestRefusedJobsStayAtTheDoor(t *testing.T) {
+	q := &fakeQueue{}
+	h, _ := newAPI(t, q)
+	for _, body := range []string{`{"delay_seconds":"1"}`, `{"max_retry":1001}`, `{"type":"x","message":"m"}`} {
+		wantProblem(t, post(t, h, body), 422, "invalid-job")
+	}
+	if len(q.jobs) != 0 {
+		t.Errorf("the queue was handed %v", q.jobs)
 	}
 }
 

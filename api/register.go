@@ -69,16 +69,16 @@ func (a *registrar) enqueue(w http.ResponseWriter, r *http.Request) (queue.NewJo
 	}
 	f := form{members: members}
 	job := f.job()
+	if err := job.Validate(); err != nil || len(f.bad) > 0 {
+		return job, f.invalid(err)
+	}
 	// A client that goes away must not leave a job of unknown outcome behind: the enqueue is not cut off with it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), queueTimeout)
 	defer cancel()
 	done, err := a.queue.Enqueue(ctx, job)
 	entryOf(r.Context()).jobID = done.ID
-	switch {
-	case errors.Is(err, queue.ErrInvalid):
-		return job, f.invalid(err)
-	case err == nil && len(f.bad) > 0:
-		return job, fmt.Errorf("the queue took a job that the API refuses: %v", f.bad)
+	if errors.Is(err, queue.ErrInvalid) {
+		err = f.invalid(err)
 	}
 	return job, err
 }
@@ -92,8 +92,7 @@ type form struct {
 func (f *form) refuse(field, detail string) { f.bad = append(f.bad, fieldError{"/" + field, detail}) }
 
 // job makes the job. Whatever the queue checks by itself is left to it: a value that is out of range is handed on out of
-// range, to be refused in the queue's own words. If the form found something bad, the job is one that the queue refuses for
-// sure (a negative timeout, which no field sets), so that one answer names the bad fields of both.
+// range, to be refused in the queue's own words.
 func (f *form) job() queue.NewJob {
 	job := queue.NewJob{Queue: f.name("queue"), Type: f.name("type")}
 	job.Delay = time.Duration(f.integer("delay_seconds", defaultDelay, int64(queue.MaxDelay/time.Second))) * time.Second
@@ -110,9 +109,6 @@ func (f *form) job() queue.NewJob {
 		f.refuse("message", `belongs to jobs of type "message": put it into payload, or leave type out`)
 	} else if job.Type == "" || job.Type == queue.DefaultType {
 		job.Payload = f.message(message, job.Payload)
-	}
-	if len(f.bad) > 0 {
-		job.Timeout = -1
 	}
 	return job
 }

@@ -166,7 +166,10 @@ func TestMessageOfTooManyBytes(t *testing.T) {
 }
 
 func TestLargeAndDeepJobsThatFit(t *testing.T) {
+	client, _ := realQueue(t)
 	for _, body := range []string{
+		`{"message":"` + strings.Repeat("x", 60<<10) + `","payload":"` + strings.Repeat("y", 60<<10) + `"}`,
+		`{"message":"` + strings.Repeat(`\u0001`, 20<<10) + `"}`, // 20 KiB of text, 120 KiB of JSON
 		`{"message":"` + strings.Repeat("x", 64<<10) + `"}`,
 		`{"type":"x","payload":"` + strings.Repeat("x", 64<<10-2) + `"}`,
 		`{"type":"x","payload":[ "` + strings.Repeat("x", 64<<10-4) + `" ]}`,
@@ -175,7 +178,7 @@ func TestLargeAndDeepJobsThatFit(t *testing.T) {
 		`{"type":"x","payload":"` + strings.Repeat("[", 20_000) + `"}`, // in a string, they nest nothing
 		`{"type":"x","payload":"` + strings.Repeat(`\"[`, 15_000) + `"}`,
 	} {
-		h, _ := newAPI(t, &fakeQueue{})
+		h, _ := newAPI(t, client)
 		if w := post(t, h, body); w.Code != http.StatusCreated {
 			t.Errorf("%s: status %d: %s", body[:40], w.Code, w.Body)
 		}

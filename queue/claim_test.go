@@ -118,7 +118,7 @@ func TestClaimStopsAtOneMiB(t *testing.T) {
 	r.register("w")
 	jobs := make([]queue.NewJob, 20)
 	for i := range jobs {
-		jobs[i].Payload = json.RawMessage(`"` + strings.Repeat("x", queue.MaxPayload-2) + `"`)
+		jobs[i].Payload = json.RawMessage(`"` + strings.Repeat("x", 64<<10-2) + `"`)
 	}
 	want := r.put(jobs...)
 	r.makeDue(want...)

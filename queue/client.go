@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"time"
 
@@ -58,15 +57,12 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// parseURL reads the URL without ever repeating it in an error: it may hold a password.
+// parseURL reads the URL without ever repeating a part of it in an error: any part may be one of a password.
 func parseURL(raw string) (*redis.Options, error) {
 	opts, err := redis.ParseURL(raw)
-	var inURL *url.Error
-	if errors.As(err, &inURL) {
-		err = inURL.Err
-	}
 	if err != nil {
-		return nil, fmt.Errorf("redis URL: %w; it looks like redis://127.0.0.1:6379/0", err)
+		return nil, errors.New("redis URL cannot be read: it looks like redis://user:password@127.0.0.1:6379/0, " +
+			"special characters in the password written as %40 and the like")
 	}
 	return opts, nil
 }

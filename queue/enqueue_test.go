@@ -197,7 +197,7 @@ func TestEnqueueTokenForANewHead(t *testing.T) {
 // One script moves at most 1 MiB of records, so that it does not hold up Redis.
 func TestEnqueueSplitsBatchesByBytes(t *testing.T) {
 	r := rigOn(t, redistest.Own(t), queue.Options{Timeout: bound})
-	payload := json.RawMessage(`"` + strings.Repeat("x", queue.MaxPayload-2) + `"`)
+	payload := json.RawMessage(`"` + strings.Repeat("x", 64<<10-2) + `"`)
 	jobs := make([]queue.NewJob, 31)
 	for i := range jobs {
 		jobs[i].Payload = payload

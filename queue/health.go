@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Problem is one reason why this Redis cannot be relied on now.
@@ -14,13 +17,20 @@ type Problem struct {
 
 // Health asks Redis how it is. No problem means that it answers, takes writes, and evicts nothing. It returns when ctx ends.
 func (c *Client) Health(ctx context.Context) []Problem {
-	if err := c.ask.Ping(ctx).Err(); err != nil {
+	err := c.ask.Ping(ctx).Err()
+	if err != nil && strings.HasPrefix(err.Error(), "LOADING") {
+		return []Problem{{"redis-loading", "Redis is loading its data"}}
+	}
+	var info map[string]string
+	if err == nil {
+		info, err = c.info(ctx, "memory", "replication", "persistence")
+	}
+	if err != nil {
 		return []Problem{{"redis-unavailable", classify(err, false).Error()}}
 	}
 	var problems []Problem
-	info := c.info(ctx, "memory", "replication", "persistence")
-	if info["loading"] == "1" {
-		problems = append(problems, Problem{"redis-loading", "Redis is loading its data"})
+	if info["aof_last_write_status"] == "err" {
+		problems = append(problems, Problem{"redis-read-only", "Redis cannot write its append-only file and refuses writes: look at its disk"})
 	}
 	if info["role"] == "slave" {
 		problems = append(problems, Problem{"redis-read-only", "Redis is a replica and takes no writes: point REDIS_URL at the primary"})
@@ -33,12 +43,16 @@ func (c *Client) Health(ctx context.Context) []Problem {
 }
 
 // info reads sections of INFO. What this server does not have is absent.
-func (c *Client) info(ctx context.Context, sections ...string) map[string]string {
+func (c *Client) info(ctx context.Context, sections ...string) (map[string]string, error) {
 	fields := map[string]string{}
 	for _, section := range sections {
 		text, err := c.ask.Info(ctx, section).Result()
-		if err != nil {
+		var answer redis.Error
+		if errors.As(err, &answer) {
 			continue // the embedded Redis and some services lack sections
+		}
+		if err != nil {
+			return nil, err
 		}
 		for _, row := range strings.Split(text, "\r\n") {
 			if name, value, ok := strings.Cut(row, ":"); ok {
@@ -46,5 +60,5 @@ func (c *Client) info(ctx context.Context, sections ...string) map[string]string
 			}
 		}
 	}
-	return fields
+	return fields, nil
 }

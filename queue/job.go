@@ -21,7 +21,9 @@ const (
 
 	MaxRetryLimit = 1000
 	MaxDelay      = 10 * 365 * 24 * time.Hour
-	MaxPayload    = 64 << 10 // bytes of compact JSON
+	// MaxPayload is in bytes of compact JSON. The HTTP route takes 64 KiB of message and 64 KiB of payload in one body of
+	// 128 KiB: what it takes must fit here, however its JSON is escaped.
+	MaxPayload = 128 << 10
 )
 
 var (
@@ -73,6 +75,12 @@ type record struct {
 	Payload   json.RawMessage `json:"payload,omitempty"`
 }
 
+// Validate says whether Enqueue would take the job: nil, or every field that it refuses, each an *InvalidError.
+func (j NewJob) Validate() error {
+	_, err := j.normalized()
+	return err
+}
+
 // normalized fills in the defaults and reports every field that cannot be taken.
 func (j NewJob) normalized() (NewJob, error) {
 	if j.ID == "" {
@@ -106,7 +114,7 @@ func (j NewJob) normalized() (NewJob, error) {
 			refuse(true, "payload", "must be JSON: "+err.Error())
 		} else {
 			j.Payload = compact.Bytes()
-			refuse(len(j.Payload) > MaxPayload, "payload", "must be at most 65536 bytes of JSON")
+			refuse(len(j.Payload) > MaxPayload, "payload", fmt.Sprintf("must be at most %d bytes of JSON", MaxPayload))
 		}
 	}
 	return j, errors.Join(errs...)

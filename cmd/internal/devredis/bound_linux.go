@@ -2,8 +2,6 @@ package devredis
 
 import "syscall"
 
-// bound makes a child that the kernel ends with this process, and that a Ctrl+C in the terminal does not reach: it must be
-// there until the worker has given back its jobs.
-func bound() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
+// bound makes a child that the kernel ends with this process. It stays in the process group of the first look, so that
+// whatever ends the group ends it, too.
+func bound() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -9,10 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/punctualq/punctual/integration/redistest"
 )
@@ -62,6 +65,28 @@ func mustAsk(t *testing.T, s *Server, command, want string) {
 	}
 }
 
+// groupOf is the process group of a private redis-server.
+func groupOf(t *testing.T, s *Server) int {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr})
+	defer c.Close()
+	info, err := c.Info(t.Context(), "server").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(info, "process_id:")
+	digits, _, _ := strings.Cut(rest, "\r\n")
+	pid, err := strconv.Atoi(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := syscall.Getpgid(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return group
+}
+
 func gone(s *Server) func() bool {
 	return func() bool { _, err := ask(s.Addr, "PING"); return err != nil }
 }
@@ -101,6 +126,9 @@ func TestPrivateServer(t *testing.T) {
 	}
 	mustAsk(t, s, "SET k v", "+OK")
 	assertClean(t)
+	if child, own := groupOf(t, s), syscall.Getpgrp(); child != own {
+		t.Errorf("it is in process group %d, not in this one, %d: what ends the group would leave it behind", child, own)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Watch(ctx); err != nil {
