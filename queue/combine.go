@@ -43,7 +43,7 @@ type combiner struct {
 
 // add hands the jobs in and waits until all are answered or ctx ends.
 func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pending), jobs []*pending) {
-	if len(jobs) == 0 {
+	if len(jobs) == 0 || ctx.Err() != nil { // who has left already sends nothing
 		return
 	}
 	g := &group{left: len(jobs), done: make(chan struct{})}
