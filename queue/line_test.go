@@ -128,34 +128,50 @@ func TestSwallowedReplyOfEnqueue(t *testing.T) {
 	}
 }
 
-// Two queues in one flush: the answer of the first comes, that of the second is lost. Each is told its own. The first must
-// be sent again (the server forgot the script), and that Redis cannot be reached then must not make the second look unsent.
-func TestLostReplyIsNotMistakenForUnsent(t *testing.T) {
-	s := redistest.Own(t)
-	p := redistest.NewProxy(t, s.Addr())
-	r, other := rigAt(t, s, p.URL(), queue.Options{Timeout: time.Second}), rigOn(t, s, queue.Options{Timeout: bound})
-	r.put(queue.NewJob{Delay: time.Hour}) // both queues are known
-	if _, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: other.name, Delay: time.Hour}); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.raw.ScriptFlush(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+// handIn enqueues a job into each of two queues, in one flush whose second answer is lost.
+func handIn(r *rig, p *redistest.Proxy, other string, then func()) []queue.Enqueued {
+	r.Helper()
 	swallowed := p.SwallowAfter([]byte("evalsha"), 1)
-	type told struct {
-		done []queue.Enqueued
-		err  error
-	}
-	answer := make(chan told)
+	answer := make(chan []queue.Enqueued)
 	go func() {
-		done, err := r.client.EnqueueMany(context.Background(), []queue.NewJob{{ID: "a", Queue: r.name}, {ID: "b", Queue: other.name}})
-		answer <- told{done, err}
+		done, _ := r.client.EnqueueMany(context.Background(), []queue.NewJob{{ID: "a", Queue: r.name}, {ID: "b", Queue: other}})
+		answer <- done
 	}()
 	<-swallowed
-	p.Cut()
-	got := <-answer
-	expectUnavailable(t, "the first was answered NOSCRIPT and could not be sent again", got.done[0].Err)
-	expectUnknown(t, "the second was sent", got.done[1].Err)
+	then()
+	return <-answer
+}
+
+func twoQueues(t *testing.T, s *redistest.Server) (r, other *rig, p *redistest.Proxy) {
+	t.Helper()
+	p = redistest.NewProxy(t, s.Addr())
+	r, other = rigAt(t, s, p.URL(), queue.Options{Timeout: 300 * time.Millisecond}), rigOn(t, s, queue.Options{Timeout: bound})
+	for _, name := range []string{r.name, other.name} { // the client knows both, and the server knows the script
+		if _, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: name, Delay: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r, other, p
+}
+
+func TestLostReplyDoesNotSpoilTheOneBefore(t *testing.T) {
+	r, other, p := twoQueues(t, redistest.Any(t))
+	done := handIn(r, p, other.name, func() {})
+	if done[0].Err != nil || done[0].Due.IsZero() {
+		t.Errorf("the first was answered: %+v", done[0])
+	}
+	expectUnknown(t, "the second", done[1].Err)
+	equal(t, "it is there", other.get("b").State, queue.Scheduled)
+}
+
+// The answer of the first is that the server forgot the script. That it cannot be sent again, for Redis is gone by then,
+// must not make the second look unsent.
+func TestLostReplyIsNotMistakenForUnsent(t *testing.T) {
+	r, other, p := twoQueues(t, redistest.Any(t))
+	r.forgetScripts()
+	done := handIn(r, p, other.name, p.Cut)
+	expectUnavailable(t, "the first", done[0].Err)
+	expectUnknown(t, "the second", done[1].Err)
 }
 
 // A connection that was idle while Redis restarted must not cost the first job an unknown outcome.
@@ -186,7 +202,13 @@ func TestRedisThatCameBack(t *testing.T) {
 	_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name})
 	expectUnavailable(t, "while it is away", err)
 	s.Start(t)
-	r.put(queue.NewJob{})
+	redistest.Await(t, bound, "the line to come back by itself", func() bool {
+		_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name})
+		if err != nil {
+			expectUnavailable(t, "until then", err)
+		}
+		return err == nil
+	})
 	equal(t, "the first one is still there", r.get(id).State, queue.Scheduled)
 }
 

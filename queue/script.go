@@ -90,11 +90,12 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 
 // words returns the reply of a call as words, or one of the errors of errors.go.
 func (x *call) words() ([]string, error) {
-	if err := x.cmd.Err(); err != nil {
+	// A reply that came counts: go-redis gives the error of a lost one to all of its pipeline.
+	values, _ := x.cmd.Val().([]any)
+	if err := x.cmd.Err(); err != nil && values == nil {
 		return nil, classify(err, x.sent)
 	}
-	values, ok := x.cmd.Val().([]any)
-	if !ok {
+	if values == nil {
 		return nil, fmt.Errorf("script %s: reply is %T, not a list", x.script.name, x.cmd.Val())
 	}
 	words := make([]string, len(values))
