@@ -3,11 +3,14 @@ package worker
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 // backoff is the delay before retry n (1 is the first): between 0 and min(most, base·2^(n-1)) at random, which is "full
 // jitter" (Marc Brooker, Exponential Backoff And Jitter, 2015): many that failed together do not come back together.
 func backoff(base, most time.Duration, n int) time.Duration {
+	most = min(most, queue.MaxDelay) // which may be doubled without overflow
 	d := base
 	for i := 1; i < n && d < most; i++ {
 		d *= 2

@@ -45,17 +45,12 @@ func (c Config) withDefaults() (Config, error) {
 	set(&c.JobTimeout, 30*time.Minute)
 	set(&c.RetryBase, time.Second)
 	set(&c.RetryCap, time.Hour)
-	set(&c.Timing.Interval, 2*time.Second)
-	set(&c.Timing.TTL, 5*c.Timing.Interval)
+	c.Timing = timing(c.Timing)
 	set(&c.DeadMax, 100_000)
 	set(&c.DeadRetention, 2160*time.Hour)
 	set(&c.ShutdownGrace, 25*time.Second)
 	set(&c.LeaseDoubt, DoubtContinue)
-	if c.Concurrency < 1 || c.RetryBase < 0 || c.RetryCap < c.RetryBase {
-		return c, fmt.Errorf("worker: concurrency %d, retry base %s, retry cap %s: must be positive, the cap not below the base",
-			c.Concurrency, c.RetryBase, c.RetryCap)
-	}
-	if err := c.Timing.Check(); err != nil {
+	if err := c.check(); err != nil {
 		return c, fmt.Errorf("worker: %w", err)
 	}
 	if len(c.Queues) == 0 {
@@ -71,6 +66,32 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Queues = queues
 	return c, nil
+}
+
+// check refuses what cannot work, of a Config that has its defaults.
+func (c Config) check() error {
+	switch {
+	case c.Concurrency < 1:
+		return fmt.Errorf("concurrency %d must be at least 1", c.Concurrency)
+	case c.JobTimeout < 0:
+		return fmt.Errorf("job timeout %s must not be negative", c.JobTimeout)
+	case c.RetryBase < 0 || c.RetryCap < c.RetryBase:
+		return fmt.Errorf("retry base %s, retry cap %s: must be positive, the cap not below the base", c.RetryBase, c.RetryCap)
+	case c.DeadMax < 0 || c.DeadRetention < 0:
+		return fmt.Errorf("%d dead jobs kept, dead retention %s: must not be negative", c.DeadMax, c.DeadRetention)
+	case c.ShutdownGrace < 0:
+		return fmt.Errorf("shutdown grace %s must not be negative", c.ShutdownGrace)
+	case c.LeaseDoubt != DoubtContinue && c.LeaseDoubt != DoubtCancel:
+		return fmt.Errorf("lease doubt %q must be %q or %q", c.LeaseDoubt, DoubtContinue, DoubtCancel)
+	}
+	return c.Timing.Check()
+}
+
+// timing fills in what is zero.
+func timing(t queue.Timing) queue.Timing {
+	set(&t.Interval, 2*time.Second)
+	set(&t.TTL, 5*t.Interval)
+	return t
 }
 
 func set[T comparable](field *T, value T) {

@@ -45,9 +45,9 @@ type Reaper struct {
 	log    zerolog.Logger
 }
 
-// NewReaper makes a reaper for all queues. The timing must be that of the workers.
+// NewReaper makes a reaper for all queues. The timing must be that of the workers; what is zero has the same defaults.
 func NewReaper(q *queue.Client, t queue.Timing, log zerolog.Logger) *Reaper {
-	return &Reaper{queue: q, timing: t, log: log}
+	return &Reaper{queue: q, timing: timing(t), log: log}
 }
 
 // Run ticks every heartbeat interval until ctx ends, and then returns nil. While Redis is away it goes on trying; a queue
@@ -62,7 +62,9 @@ func (p *Reaper) Run(ctx context.Context) error {
 			if alien && !unfit[name] {
 				p.log.Error().Err(err).Str("queue", name).Msg("this process cannot take back jobs of dead workers here")
 			}
-			unfit[name] = alien
+			if alien || err == nil { // an outage between is no news
+				unfit[name] = alien
+			}
 			if err == nil && pulse.Overdue != "" {
 				reapAll(ctx, reapOf{p.queue, name}, pulse.Overdue, p.log.With().Str("queue", name).Logger())
 			}

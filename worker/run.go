@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/punctualq/punctual/queue"
@@ -40,7 +41,7 @@ func (r *runner) execute(ctx context.Context, e *execution, worker string) {
 		if value := recover(); !returned {
 			err = errors.New("handler ended its goroutine without returning (runtime.Goexit)")
 			if value != nil {
-				err = fmt.Errorf("handler panicked: %v\n%s", value, debug.Stack())
+				err = fmt.Errorf("handler panicked: %s\n%s", text(value), debug.Stack())
 			}
 		}
 		result := r.judge(ctx, job, err)
@@ -82,7 +83,7 @@ func (r *runner) judge(ctx context.Context, job Job, err error) (result queue.Re
 		return queue.Result{Outcome: queue.OutcomeRelease} // we ended it, so it costs no attempt
 	}
 	if errors.Is(cause, ErrTimeout) {
-		failure.Error = fmt.Sprintf("%s (after the job timeout)", failure.Error)
+		failure.Error = fmt.Sprintf("%v: %s", ErrTimeout, failure.Error)
 	}
 	return r.failed(job, v, failure)
 }
@@ -99,5 +100,13 @@ func (r *runner) failed(job Job, v *verdict, failure *queue.Failure) queue.Resul
 	return queue.Result{Outcome: queue.OutcomeRetry, Delay: delay, Failure: failure}
 }
 
-// text is what an error says, even one whose Error method panics.
-func text(err error) string { return fmt.Sprintf("%v", err) }
+// text is what an error or the value of a panic says, even if its methods panic, and no more of it than is kept.
+func text(value any) (said string) {
+	defer func() {
+		if recover() != nil { // fmt itself gives up on a panic within a panic
+			said = fmt.Sprintf("%T that cannot be printed", value)
+		}
+	}()
+	said = fmt.Sprintf("%v", value)
+	return strings.ToValidUTF8(said[:min(len(said), queue.MaxFailureText)], "")
+}

@@ -45,6 +45,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all []*runner
+	handlers := w.wrapped()
+	handler := func(jobType string) Handler { return handlers[jobType] }
 	for name, slots := range w.config.Queues {
 		link, err := w.queue.Link(name)
 		if err != nil {
@@ -54,7 +56,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("worker: %w", err)
 		}
-		all = append(all, newRunner(link, pop, w.config, slots, w.handler))
+		all = append(all, newRunner(link, pop, w.config, slots, handler))
 	}
 	w.mu.Lock()
 	w.runners = all
@@ -72,16 +74,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// handler returns the handler of a type with all middleware around it, or nil.
-func (w *Worker) handler(jobType string) Handler {
-	h := w.handlers[jobType]
-	if h == nil {
-		return nil
+// wrapped returns the handlers by type, with all middleware around each. It is called once a run, so that a middleware may
+// keep something per handler, a limit say.
+func (w *Worker) wrapped() map[string]Handler {
+	all := map[string]Handler{}
+	for jobType, h := range w.handlers {
+		for i := len(w.use) - 1; i >= 0 && h != nil; i-- {
+			h = w.use[i](h)
+		}
+		all[jobType] = h
 	}
-	for i := len(w.use) - 1; i >= 0; i-- {
-		h = w.use[i](h)
-	}
-	return h
+	return all
 }
 
 // Health tells why this worker cannot work now: what Client.Health says, and queues that it is not registered with.
