@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func (c *Client) checkLayout(ctx context.Context) error {
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return classify(err, true)
 		}
-		if millis(v) > LayoutVersion {
+		if n, numErr := strconv.Atoi(v); err == nil && (numErr != nil || n > LayoutVersion) {
 			return layoutError(q, v)
 		}
 	}

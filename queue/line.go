@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -52,11 +53,16 @@ type wire struct {
 	sent *atomic.Bool
 }
 
-// watch wraps a connection. A plain TCP connection stays a syscall.Conn, by which go-redis finds out that an idle
-// connection was closed by the server before it sends anything on it.
+// watch wraps a connection. It stays a syscall.Conn, by which go-redis finds out that an idle connection was closed by the
+// server before it sends anything on it. Of a TLS connection that is the one below: what arrives there while it is idle
+// is as good as its end, since nothing was asked.
 func watch(conn net.Conn, sent *atomic.Bool) net.Conn {
 	w := &wire{conn, sent}
-	if sys, ok := conn.(syscall.Conn); ok {
+	below := conn
+	if t, ok := conn.(*tls.Conn); ok {
+		below = t.NetConn()
+	}
+	if sys, ok := below.(syscall.Conn); ok {
 		return struct {
 			*wire
 			syscall.Conn
