@@ -4,7 +4,8 @@ help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 run: ## start everything for a first look: Redis, API, worker, one job
-	@go run ./cmd/punctual dev
+	@echo "building (the first time may take a minute) ..." >&2
+	@go build -buildvcs=false -o bin/punctual ./cmd/punctual && exec bin/punctual dev
 
 test: ## all tests (make test ARGS='-run TestName ./queue')
 	@./scripts/test.sh $(ARGS)

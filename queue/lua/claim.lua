@@ -48,7 +48,7 @@ while #moved < #ids and bytes < max_bytes do
     if not looks_readable(record) or not attempt then
       local reason = 'attempts are not a number'
       if not record then reason = 'record is missing' elseif attempt then reason = 'record is not JSON' end
-      local failure = cjson.encode({error = 'unreadable: ' .. reason, worker = worker})
+      local failure = {error = 'unreadable: ' .. reason, worker = worker}
       bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
     else

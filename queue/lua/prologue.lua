@@ -42,14 +42,28 @@ local function last_record(reason, was)
   return ok and type(r) == 'table' and was or tombstone(reason, was)
 end
 
--- Prepends entry (a JSON object) to the array old, keeping the last 5 failures, and dates it.
-local function with_error(old, entry, now)
-  local list = {'{"at":' .. int(now) .. ',' .. string.sub(entry, 2)}
+-- One failure as JSON, its fields in the same order each time: people read these.
+local function failure_text(f)
+  local fields = {}
+  for _, name in ipairs({'at', 'attempt', 'error', 'worker', 'took_ms'}) do
+    local value = f[name]
+    if type(value) == 'number' then
+      fields[#fields + 1] = '"' .. name .. '":' .. int(value)
+    elseif type(value) == 'string' then
+      fields[#fields + 1] = '"' .. name .. '":' .. cjson.encode(value)
+    end
+  end
+  return '{' .. table.concat(fields, ',') .. '}'
+end
+
+-- Prepends failure (a table) to the array old, keeping the last 5, and dates it.
+local function with_error(old, failure, now)
+  failure.at = now
+  local list = {failure_text(failure)}
   local ok, past = pcall(cjson.decode, old or '[]')
   if ok and type(past) == 'table' then
     for i = 1, math.min(#past, 4) do
-      local fine, text = pcall(cjson.encode, past[i])
-      if fine then list[#list + 1] = text end
+      if type(past[i]) == 'table' then list[#list + 1] = failure_text(past[i]) end
     end
   end
   return '[' .. table.concat(list, ',') .. ']'

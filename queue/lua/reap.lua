@@ -67,7 +67,7 @@ for _, element in ipairs(list) do
     j.due = now + math.random(0, jitter)
     rescheduled = rescheduled + 1
   end
-  j.errors = with_error(redis.call('HGET', errors, j.id), cjson.encode(entry), now)
+  j.errors = with_error(redis.call('HGET', errors, j.id), entry, now)
   moves[#moves + 1] = j
 end
 local counters = counts(stats, {reaped = #moves, dead = buried, corrupt = corrupt})

@@ -33,13 +33,14 @@ for i = 3, #ARGV, 4 do
   if r.outcome ~= 'done' then
     r.record = redis.call('HGET', jobs, r.id)
     r.attempt = attempt_count(redis.call('HGET', attempts, r.id)) or 0
-    r.past = redis.call('HGET', errors, r.id)
     if not r.record then
       r.outcome, r.reason = 'dead', 'record is missing'
     elseif r.outcome == 'corrupt' then
       r.outcome, r.reason = 'dead', 'record is not JSON'
     end
-    if r.reason and r.failure == '' then r.failure = cjson.encode({error = 'unreadable: ' .. r.reason, worker = worker}) end
+    local failure = r.failure ~= '' and cjson.decode(r.failure)
+    if r.reason and not failure then failure = {error = 'unreadable: ' .. r.reason, worker = worker} end
+    if failure then r.errors = with_error(redis.call('HGET', errors, r.id), failure, now) end
   end
   results[#results + 1] = r
 end
@@ -58,7 +59,7 @@ for _, r in ipairs(results) do
       redis.call('HSET', jobs, r.id, tombstone(r.reason, r.record))
       n.corrupt = n.corrupt + 1
     end
-    if r.failure ~= '' then redis.call('HSET', errors, r.id, with_error(r.past, r.failure, now)) end
+    if r.errors then redis.call('HSET', errors, r.id, r.errors) end
     if outcome == 'dead' then
       redis.call('ZADD', dead, int(now), r.id)
     else

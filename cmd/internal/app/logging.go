@@ -11,6 +11,7 @@ import (
 )
 
 func init() {
+	zerolog.DurationFieldInteger = true
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // the default has no milliseconds
 }
 

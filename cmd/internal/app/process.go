@@ -55,13 +55,16 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 			cancel(err)
 		}
 	}()
-	silent := context.AfterFunc(ctx, func() {
+	told := sync.OnceFunc(func() {
 		if cause := context.Cause(ctx); !errors.Is(cause, errOrphan) { // of that the warning has told
 			p.log.Info().Str("cause", cause.Error()).Msg("shutting down; a second signal exits at once")
 		}
 	})
+	context.AfterFunc(ctx, told)
 	err = s.work(ctx, p)
-	silent()
+	if ctx.Err() != nil {
+		told() // the shutdown may be over before that function began
+	}
 	switch {
 	case errors.As(err, new(badSetting)):
 		fmt.Fprintf(stderr, "%s: %s\n", s.name, err)
