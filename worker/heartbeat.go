@@ -78,6 +78,7 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	}
 	r.mu.Lock()
 	snap, info, first := r.snapshot(), r.info, !r.registered
+	r.awaited = first
 	r.mu.Unlock()
 	// A reply that takes longer counts as lost, so that no more than 2 s pass between the return of Redis and the next try.
 	beat, cancel := context.WithTimeout(ctx, max(r.config.Timing.Interval/2, 500*time.Millisecond))
@@ -86,6 +87,7 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	pulse, err := r.link.Heartbeat(beat, info, r.config.Timing, first)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.awaited = false
 	switch {
 	case errors.Is(err, queue.ErrFenced):
 		r.fenced(snap.worker)

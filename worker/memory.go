@@ -12,6 +12,7 @@ import (
 type memory struct {
 	info       queue.WorkerInfo
 	registered bool
+	awaited    bool // no heartbeat has told yet whether the id could be registered
 	held       map[string]*execution
 	running    int       // handlers that have not returned: they hold the slots
 	lastBeat   time.Time // when the last successful heartbeat was sent
@@ -49,6 +50,7 @@ type execution struct {
 // renew takes a new worker id, to be registered by the next heartbeat. What was claimed under the old one is lost.
 func (m *memory) renew() {
 	m.info.ID = newID(m.info)
+	m.awaited = true
 	m.registered, m.unsure, m.armed, m.adopt, m.want = false, false, time.Time{}, nil, true
 	for _, e := range m.held {
 		e.lost = true

@@ -95,9 +95,11 @@ func (r *runner) run(ctx context.Context) error {
 	r.mu.Unlock()
 	poke(r.look)
 	r.finishHandlers()
-	r.awaitQuiet(settleWait)
-	endLoops(nil)
-	r.leave()
+	if fatal == nil {
+		r.awaitQuiet(settleWait)
+		endLoops(nil)
+		r.leave()
+	}
 	_ = r.link.Close() // ends what is still under way
 	running.Wait()
 	return fatal
@@ -117,10 +119,11 @@ func (r *runner) finishHandlers() {
 	r.await(cancelWait, func() bool { return r.running == 0 })
 }
 
-// awaitQuiet waits until nothing is on its way to Redis and nothing on the list is unknown.
+// awaitQuiet waits until nothing is on its way to Redis, a registration least of all, and nothing on the list is unknown.
 func (r *runner) awaitQuiet(most time.Duration) {
 	r.await(most, func() bool {
-		return !r.registered || !r.exchanging && !r.unsure && len(r.adopt) == 0 && len(r.held) == r.running
+		quiet := !r.exchanging && !r.unsure && len(r.adopt) == 0 && len(r.held) == r.running
+		return !r.awaited && (!r.registered || quiet)
 	})
 }
 

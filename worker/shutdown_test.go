@@ -3,16 +3,17 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/punctualq/punctual/queue"
 )
 
-// lastIsLeave checks that the goodbye is the last thing that Redis hears.
+// lastIsLeave checks that the goodbye is the last thing that Redis hears, but for the question who else is there.
 func lastIsLeave(t *testing.T, s *store) {
 	t.Helper()
-	calls := s.since("", 0)
+	calls := slices.DeleteFunc(s.since("", 0), func(c sentCall) bool { return c.op == "workers" })
 	if last := calls[len(calls)-1]; last.op != "leave" || s.count("leave") != 1 {
 		t.Errorf("%d goodbyes, the last call is %s", s.count("leave"), last.op)
 	}
@@ -188,10 +189,31 @@ func TestShutdownWithoutRegistration(t *testing.T) {
 		r := start(s, 5, nil)
 		pass(30 * time.Second)
 		begin := time.Now()
-		if err := r.stop(); err != nil || time.Since(begin) > 100*time.Millisecond || s.count("leave") != 0 {
+		if err := r.stop(); err != nil || time.Since(begin) > 1100*time.Millisecond || s.count("leave") != 0 {
 			t.Errorf("it took %s and %d goodbyes: %v", time.Since(begin), s.count("leave"), err)
 		}
 	})
+}
+
+// The stop comes while the registration is on its way: what was registered says goodbye.
+func TestShutdownDuringTheRegistration(t *testing.T) {
+	for name, f := range map[string]fault{
+		"reply slow":   {kind: replySlow, d: 400 * time.Millisecond},
+		"request slow": {kind: requestSlow, d: 400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStore(t)
+				s.fail("new", f)
+				r := start(s, 5, nil)
+				pass(100 * time.Millisecond)
+				if err := r.stop(); err != nil || len(s.registry) != 0 {
+					t.Errorf("registered: %v; %v", s.registry, err)
+				}
+				lastIsLeave(t, s)
+			})
+		})
+	}
 }
 
 // The stop comes before anything else.
@@ -205,7 +227,7 @@ func TestShutdownAtOnce(t *testing.T) {
 		if err := r.runner.run(ctx); err != nil {
 			t.Error(err)
 		}
-		if n := len(r.diary.all()); n > 0 || len(s.due) != 3 {
+		if n := len(r.diary.all()); n > 0 || len(s.due) != 3 || len(s.registry) != 0 {
 			t.Errorf("%d runs, %d wait", n, len(s.due))
 		}
 	})
