@@ -1,0 +1,141 @@
+package queue_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// goFiles parses every Go file of the module; names are relative to its root, with slashes.
+func goFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	files, set := map[string]*ast.File{}, token.NewFileSet()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != ".." && (strings.HasPrefix(name, ".") || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(set, path, nil, 0)
+		files[strings.TrimPrefix(filepath.ToSlash(path), "../")] = file
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files["queue/keys.go"] == nil {
+		t.Fatalf("no module here: %d files", len(files))
+	}
+	return files
+}
+
+func isTest(name string) bool { return strings.HasSuffix(name, "_test.go") }
+
+func within(name string, dirs ...string) bool {
+	for _, dir := range dirs {
+		if strings.HasPrefix(name, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestKeysAreSpelledOnce(t *testing.T) {
+	spelled := regexp.MustCompile(`punctual:[^ ]`) // not the name of the program before an error
+	found := false
+	for name, file := range goFiles(t) {
+		// Test helpers must not believe the code that they test, and dev shows people what to type.
+		if isTest(name) || within(name, "integration/", "cmd/internal/app/dev.go") {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING || !spelled.MatchString(lit.Value) {
+				return true
+			}
+			if name != "queue/keys.go" {
+				t.Errorf("%s spells a key: %s", name, lit.Value)
+			}
+			found = true
+			return true
+		})
+	}
+	if !found {
+		t.Error("not even keys.go spells a key: this test looks for the wrong thing")
+	}
+}
+
+// Imports point one way: cmd → api | worker → queue → go-redis.
+func TestImportsPointOneWay(t *testing.T) {
+	const module = "github.com/punctualq/punctual/"
+	edges := 0
+	for name, file := range goFiles(t) {
+		if isTest(name) || within(name, "integration/") {
+			continue
+		}
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			allowed := true
+			switch {
+			case strings.HasPrefix(path, "github.com/redis/"):
+				allowed = within(name, "queue/")
+			case strings.HasPrefix(path, module+"queue"):
+				allowed = within(name, "cmd/", "api/", "worker/")
+			case strings.HasPrefix(path, module+"api"), strings.HasPrefix(path, module+"worker"):
+				allowed = within(name, "cmd/")
+			case strings.HasPrefix(path, module+"integration"):
+				allowed = false
+			default:
+				continue
+			}
+			edges++
+			if !allowed {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+	if edges == 0 {
+		t.Error("no import at all: this test looks for the wrong thing")
+	}
+}
+
+// Everything a queue writes lies under its own hash tag, so that it is one slot of a cluster.
+func TestKeysOfAQueueAreOneSlot(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	r.put(queue.NewJob{Delay: 1}, queue.NewJob{})
+	bury(r, 1)
+	r.putNow(2)
+	r.take("w", 1)
+	for name := range r.everything() {
+		if strings.ContainsAny(name, "{}") {
+			t.Errorf("key %s", name)
+		}
+	}
+	strangers, err := r.raw.Keys(t.Context(), "*"+r.name+"*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range strangers {
+		if !strings.HasPrefix(key, r.key("")) {
+			t.Errorf("key %s is not of the slot of %s", key, r.key(""))
+		}
+	}
+	r.kill("w")
+	r.reap("w")
+}
