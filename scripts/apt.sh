@@ -15,5 +15,5 @@ apt_install() (
         chmod +x "$policy"
     fi
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && apt-get install --yes --no-install-recommends "$@"; } >/dev/null 2>&1 </dev/null
+    { apt-get update && apt-get install --yes "$@"; } >/dev/null 2>&1 </dev/null
 )

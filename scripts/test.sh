@@ -61,7 +61,8 @@ if [ -n "$unformatted" ]; then
     echo "not formatted (run make fmt): $(echo "$unformatted" | paste -sd' ' -)"
     failed=1
 fi
-go vet ./... || failed=1
+# shellcheck disable=SC2086 # may be empty; with it, what vet compiles serves the tests too
+go vet $race ./... || failed=1
 # -p 1: one test binary at a time, since some tests measure how late a job starts.
 # -count=1: a result from the cache would say nothing about this Redis.
 # shellcheck disable=SC2086 # either may be empty
