@@ -1,0 +1,129 @@
+package queue_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
+)
+
+// uses calls each script in a state in which it has something to move, so that it wants every one of its keys.
+// The worker is w, and it is alive but for reap.
+var uses = map[string]func(r *rig) error{
+	"enqueue": func(r *rig) error {
+		_, err := r.client.Enqueue(r.Context(), queue.NewJob{Queue: r.name})
+		return err
+	},
+	"claim": func(r *rig) error { return r.exchange("w", 5).ClaimErr },
+	"settle": func(r *rig) error {
+		var results []queue.Result
+		for i, element := range r.elements() {
+			outcome := []queue.Outcome{"done", "retry", "dead", "release"}[i%4]
+			results = append(results, queue.Result{Element: element, Outcome: outcome, Failure: &queue.Failure{Error: "x"}})
+		}
+		return r.exchange("w", 0, results...).SettleErr
+	},
+	"heartbeat": func(r *rig) error { _, err := r.beat("w", false); return err },
+	"reap": func(r *rig) error {
+		got, err := r.link.Reap(r.Context(), "w")
+		if err == nil && got.Verdict != "reaped" && got.Verdict != "alive" {
+			r.Errorf("verdict %s", got.Verdict)
+		}
+		return err
+	},
+	"leave": func(r *rig) error { _, err := r.link.Leave(r.Context(), "w"); return err },
+	"wake":  func(r *rig) error { return r.link.PassOn(r.Context()) },
+	"trim":  func(r *rig) error { _, _, err := r.link.Trim(r.Context(), 0, 0); return err },
+	"get":   func(r *rig) error { _, err := r.client.Get(r.Context(), r.name, "dead000"); return err },
+}
+
+// unread are keys whose kind a script does not care for, with what it does instead.
+var unread = map[string]string{
+	"heartbeat heartbeat:w": "SET overwrites it: a heartbeat must not fail",
+	"leave heartbeat:w":     "DEL deletes it",
+	"reap heartbeat:w":      "it only asks whether it is there: alive",
+}
+
+// busy fills a queue with jobs in every state, for worker w.
+func busy(r *rig) {
+	r.Helper()
+	bury(r, 2)
+	r.putNow(6)
+	r.take("w", 4)
+	r.at(time.Hour)
+}
+
+// elements reads the list of w, wherever a test has put it.
+func (r *rig) elements() []string {
+	r.Helper()
+	for _, key := range []string{"kept", "processing:w"} {
+		if r.raw.Type(r.Context(), r.key(key)).Val() == "list" {
+			return r.raw.LRange(r.Context(), r.key(key), 0, -1).Val()
+		}
+	}
+	r.Fatal("no list")
+	return nil
+}
+
+// Redis does not roll back: a script that finds a key of a wrong kind must find it before its first write.
+func TestKeysOfAWrongKind(t *testing.T) {
+	servers := []*redistest.Server{redistest.Any(t)}
+	if servers[0].Backend() != "embedded" {
+		servers = append(servers, redistest.Embedded(t))
+	}
+	contracts := headers(t)
+	equal(t, "scripts", slices.Sorted(maps.Keys(uses)), slices.Sorted(maps.Keys(contracts)))
+	for _, s := range servers {
+		for name, header := range contracts {
+			for _, key := range strings.Split(field(t, header, "KEYS"), ", ") {
+				key = strings.NewReplacer("<worker>", "w", "<victim>", "w").Replace(key)
+				t.Run(s.Backend()+"/"+name+"/"+key, func(t *testing.T) {
+					r := rigOn(t, s, queue.Options{Timeout: bound})
+					busy(r)
+					if name == "reap" {
+						r.kill("w")
+					}
+					spoil(r, name, key)
+				})
+			}
+		}
+	}
+}
+
+func spoil(r *rig, name, key string) {
+	r.Helper()
+	there := r.do("EXISTS", k(key)) == any(int64(1))
+	if there {
+		r.do("RENAME", k(key), k("kept"))
+	}
+	if strings.HasPrefix(key, "heartbeat:") {
+		r.do("RPUSH", k(key), "spoiled")
+	} else {
+		r.do("SET", k(key), "spoiled")
+	}
+	before := r.everything()
+	err := uses[name](r)
+	_, free := unread[name+" "+key]
+	switch {
+	case free && err != nil:
+		r.Errorf("it does not care for %s, and yet: %v", key, err)
+	case !free && (!errors.Is(err, queue.ErrUnavailable) || !strings.Contains(err.Error(), "WRONGTYPE")):
+		r.Errorf("%s is of a wrong kind, and the answer is %v", key, err)
+	case !free:
+		r.unchanged(before)
+	}
+	r.do("DEL", k(key))
+	if there {
+		r.do("RENAME", k("kept"), k(key))
+	}
+	if !free { // and all is well again
+		if err := uses[name](r); err != nil {
+			r.Errorf("when %s is what it was: %v", key, err)
+		}
+	}
+}
