@@ -128,8 +128,9 @@ func TestSwallowedReplyOfEnqueue(t *testing.T) {
 	}
 }
 
-// handIn enqueues a job into each of two queues, in one flush whose second answer is lost.
-func handIn(r *rig, p *redistest.Proxy, other string, then func()) []queue.Enqueued {
+// handIn enqueues a job into each of two queues, in one flush whose second answer is lost, and
+// Redis with it.
+func handIn(r *rig, p *redistest.Proxy, other string) []queue.Enqueued {
 	r.Helper()
 	swallowed := p.SwallowAfter([]byte("evalsha"), 1)
 	answer := make(chan []queue.Enqueued)
@@ -138,14 +139,14 @@ func handIn(r *rig, p *redistest.Proxy, other string, then func()) []queue.Enque
 		answer <- done
 	}()
 	<-swallowed
-	then()
+	p.Cut()
 	return <-answer
 }
 
 func twoQueues(t *testing.T, s *redistest.Server) (r, other *rig, p *redistest.Proxy) {
 	t.Helper()
 	p = redistest.NewProxy(t, s.Addr())
-	r, other = rigAt(t, s, p.URL(), queue.Options{Timeout: 300 * time.Millisecond}), rigOn(t, s, queue.Options{Timeout: bound})
+	r, other = rigAt(t, s, p.URL(), queue.Options{Timeout: bound}), rigOn(t, s, queue.Options{Timeout: bound})
 	for _, name := range []string{r.name, other.name} { // the client knows both, and the server knows the script
 		if _, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: name, Delay: time.Hour}); err != nil {
 			t.Fatal(err)
@@ -156,7 +157,7 @@ func twoQueues(t *testing.T, s *redistest.Server) (r, other *rig, p *redistest.P
 
 func TestLostReplyDoesNotSpoilTheOneBefore(t *testing.T) {
 	r, other, p := twoQueues(t, redistest.Any(t))
-	done := handIn(r, p, other.name, func() {})
+	done := handIn(r, p, other.name)
 	if done[0].Err != nil || done[0].Due.IsZero() {
 		t.Errorf("the first was answered: %+v", done[0])
 	}
@@ -169,7 +170,7 @@ func TestLostReplyDoesNotSpoilTheOneBefore(t *testing.T) {
 func TestLostReplyIsNotMistakenForUnsent(t *testing.T) {
 	r, other, p := twoQueues(t, redistest.Any(t))
 	r.forgetScripts()
-	done := handIn(r, p, other.name, p.Cut)
+	done := handIn(r, p, other.name)
 	expectUnavailable(t, "the first", done[0].Err)
 	expectUnknown(t, "the second", done[1].Err)
 }
