@@ -16,6 +16,7 @@ here=$(dirname "$0")
 case "$1 $2" in
 "env CGO_ENABLED") [ -e "$here/no-cgo" ] && echo 0 || echo 1 ;;
 "env CC") [ -e "$here/no-compiler" ] && echo no-such-compiler || echo "sh -c" ;;
+"build "*) [ ! -e "$here/build-fails" ] ;;
 "vet "*) [ ! -e "$here/vet-fails" ] ;;
 "test "*)
 	echo "$* [$PUNCTUAL_TEST_REDIS]" >>"$here/tests"
@@ -71,7 +72,7 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 }
 
 func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
-	for _, what := range []string{"test-fails", "vet-fails", "unformatted"} {
+	for _, what := range []string{"test-fails", "build-fails", "vet-fails", "unformatted"} {
 		w := newWorkbench(t)
 		dir := withGo(t, w)
 		if err := os.WriteFile(filepath.Join(dir, what), []byte("queue/keys.go\n"), 0o644); err != nil {

@@ -61,6 +61,8 @@ if [ -n "$unformatted" ]; then
     echo "not formatted (run make fmt): $(echo "$unformatted" | paste -sd' ' -)"
     failed=1
 fi
+# Some tests start the programs with go run: compiled beforehand, they are up in time.
+go build ./... || failed=1
 # shellcheck disable=SC2086 # may be empty; with it, what vet compiles serves the tests too
 go vet $race ./... || failed=1
 # -p 1: one test binary at a time, since some tests measure how late a job starts.
