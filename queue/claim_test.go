@@ -118,12 +118,12 @@ func TestClaimStopsAtOneMiB(t *testing.T) {
 	r.register("w")
 	jobs := make([]queue.NewJob, 20)
 	for i := range jobs {
-		jobs[i].Payload = json.RawMessage(`"` + strings.Repeat("x", 64<<10-2) + `"`)
+		jobs[i].Payload = json.RawMessage(`"` + strings.Repeat("x", 100<<10-2) + `"`)
 	}
 	want := r.put(jobs...)
 	r.makeDue(want...)
 	first := r.claim("w", 100)
-	equal(t, "records of a little over 64 KiB in 1 MiB", len(first.Jobs), 16)
+	equal(t, "records of a little over 100 KiB in 1 MiB, the last of them over the edge", len(first.Jobs), 11)
 	equal(t, "the next one is due", first.NextDue.UnixMilli(), 1000)
 	equal(t, "slots are free, so this worker goes on", first.Armed, true)
 	second := r.claim("w", 100)

@@ -56,6 +56,24 @@ func TestEnqueueRoundsTheDelayUp(t *testing.T) {
 	equal(t, "score", r.raw.ZScore(t.Context(), r.key("scheduled"), done.ID).Val(), float64(done.Due.UnixMilli()))
 }
 
+// Nor must the rest of the present ms be taken from it: due times are whole ms of a clock that has finer ones.
+func TestEnqueueRoundsTheClockUp(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		before, err := r.raw.Time(t.Context()).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, Delay: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if due := done.Due.Add(-time.Hour); due.Before(before) {
+			t.Errorf("due an hour after %s, enqueued after %s", due, before)
+		}
+	}
+}
+
 func TestEnqueueOrder(t *testing.T) {
 	r := newRig(t)
 	r.register("w")
@@ -192,6 +210,22 @@ func TestEnqueueTokenForANewHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "a job that exists is none, even if it would have been due now", r.token(), false)
+}
+
+// A job that is due at the same ms as the head is no new head: whoever is armed for that one finds both.
+func TestEnqueueNoTokenForTheDueTimeOfTheHead(t *testing.T) {
+	r := newRig(t)
+	redistest.Await(t, bound, "two jobs due at the same ms, before all others", func() bool {
+		r.do("ZREMRANGEBYSCORE", k("scheduled"), "-inf", "+inf")
+		r.do("DEL", k("jobs"))
+		head := r.at(time.Hour)[0]
+		done, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, Delay: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "token", r.token(), false)
+		return done.Due.UnixMilli() == head
+	})
 }
 
 // One script moves at most 1 MiB of records, so that it does not hold up Redis.

@@ -215,9 +215,12 @@ func TestSettleRefusesAnUnknownOutcome(t *testing.T) {
 	r.putNow(2)
 	jobs := r.take("w", 2)
 	before := r.everything()
-	x := r.exchange("w", 0, queue.Result{Element: jobs[0].Element, Outcome: queue.OutcomeDone}, queue.Result{Element: jobs[1].Element, Outcome: "finished"})
-	if x.SettleErr == nil || x.Settled != nil {
-		t.Errorf("%+v", x)
+	for _, outcome := range []queue.Outcome{"finished", "", queue.OutcomeLost} {
+		x := r.exchange("w", 0, queue.Result{Element: jobs[0].Element, Outcome: queue.OutcomeDone},
+			queue.Result{Element: jobs[1].Element, Outcome: outcome})
+		if x.SettleErr == nil || x.Settled != nil {
+			t.Errorf("%q: %+v", outcome, x)
+		}
 	}
 	r.unchanged(before)
 	r.kill("w")

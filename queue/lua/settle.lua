@@ -28,7 +28,7 @@ local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0}
 local results = {}
 for i = 3, #ARGV, 4 do
   local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3]}
-  assert(n[r.outcome] and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
+  assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
   r.id = element_id(r.element)
   if r.outcome ~= 'done' then
     r.record = redis.call('HGET', jobs, r.id)
