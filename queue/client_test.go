@@ -123,6 +123,9 @@ func TestQueues(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "known", queues(), []string{"a", "b", "worked"})
+	for _, q := range queues() {
+		redistest.AssertConserved(t, s.Client(), q)
+	}
 }
 
 // A job must not be refused because the set of names is: it can be full, or spoiled.

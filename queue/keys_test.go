@@ -1,11 +1,13 @@
 package queue_test
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +15,47 @@ import (
 
 	"github.com/punctualq/punctual/queue"
 )
+
+// everything reads all keys of the queue, so that a test can tell whether anything changed.
+func (r *rig) everything() map[string]any {
+	r.Helper()
+	ctx, all := context.Background(), map[string]any{}
+	names, err := r.raw.Keys(ctx, r.key("*")).Result()
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, name := range names {
+		short := strings.TrimPrefix(name, r.key(""))
+		switch kind := r.raw.Type(ctx, name).Val(); kind {
+		case "string":
+			all[short] = r.raw.Get(ctx, name).Val()
+		case "list":
+			all[short] = r.raw.LRange(ctx, name, 0, -1).Val()
+		case "hash":
+			all[short] = r.raw.HGetAll(ctx, name).Val()
+		case "zset":
+			all[short] = r.raw.ZRangeWithScores(ctx, name, 0, -1).Val()
+		case "set":
+			all[short] = r.raw.SMembers(ctx, name).Val()
+		default:
+			r.Fatalf("key %s is a %q", name, kind)
+		}
+	}
+	return all
+}
+
+// unchanged fails the test if anything but the named keys differs from before.
+func (r *rig) unchanged(before map[string]any, but ...string) {
+	r.Helper()
+	after := r.everything()
+	for _, name := range but {
+		delete(before, name)
+		delete(after, name)
+	}
+	if !reflect.DeepEqual(before, after) {
+		r.Errorf("the keys changed\n from %v\n   to %v", before, after)
+	}
+}
 
 // goFiles parses every Go file of the module; names are relative to its root, with slashes.
 func goFiles(t *testing.T) map[string]*ast.File {

@@ -209,6 +209,20 @@ func TestSettleOfAVanishedRecord(t *testing.T) {
 	}
 }
 
+// What is on the list and none of ours is settled like the rest: the worker finds it there and cannot read it.
+func TestSettleOfAForeignElement(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	r.do("RPUSH", k("processing:w"), "foreign", "5:stray")
+	corrupt := func(element string) queue.Result {
+		return queue.Result{Element: element, Outcome: queue.OutcomeCorrupt}
+	}
+	equal(t, "settled", r.settle("w", corrupt("foreign"), corrupt("5:stray")), []queue.Outcome{"dead", "dead"})
+	for _, id := range []string{"foreign", "stray"} {
+		equal(t, id, r.get(id).Failures[0].Error, "unreadable: record is missing")
+	}
+}
+
 func TestSettleRefusesAnUnknownOutcome(t *testing.T) {
 	r := newRig(t)
 	r.register("w")
