@@ -2,8 +2,6 @@ package queue_test
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,23 +10,23 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// uses calls each script in a state in which it has something to move, so that it wants every one of its keys.
+// uses calls each script, some in several ways, in a state in which it has something to move, so that it wants every one
+// of its keys.
 // The worker is w, and it is alive but for reap.
 var uses = map[string]func(r *rig) error{
 	"enqueue": func(r *rig) error {
 		_, err := r.client.Enqueue(r.Context(), queue.NewJob{Queue: r.name})
 		return err
 	},
-	"claim": func(r *rig) error { return r.exchange("w", 5).ClaimErr },
-	"settle": func(r *rig) error {
-		var results []queue.Result
-		for i, element := range r.elements() {
-			outcome := []queue.Outcome{"done", "retry", "dead", "release"}[i%4]
-			results = append(results, queue.Result{Element: element, Outcome: outcome, Failure: &queue.Failure{Error: "x"}})
-		}
-		return r.exchange("w", 0, results...).SettleErr
-	},
-	"heartbeat": func(r *rig) error { _, err := r.beat("w", false); return err },
+	"claim":          func(r *rig) error { return r.exchange("w", 5).ClaimErr },
+	"settle":         settleAll("done", "retry", "dead", "release"),
+	"settle done":    settleAll("done"),
+	"settle retry":   settleAll("retry"),
+	"settle dead":    settleAll("dead"),
+	"settle release": settleAll("release"),
+	"settle lost":    func(r *rig) error { return r.exchange("w", 0, queue.Result{Element: "0:x", Outcome: "done"}).SettleErr },
+	"heartbeat":      func(r *rig) error { _, err := r.beat("w", false); return err },
+	"heartbeat new":  func(r *rig) error { _, err := r.beat("w", true); return err },
 	"reap": func(r *rig) error {
 		got, err := r.link.Reap(r.Context(), "w")
 		if err == nil && got.Verdict != "reaped" && got.Verdict != "alive" {
@@ -40,6 +38,16 @@ var uses = map[string]func(r *rig) error{
 	"wake":  func(r *rig) error { return r.link.PassOn(r.Context()) },
 	"trim":  func(r *rig) error { _, _, err := r.link.Trim(r.Context(), 0, 0); return err },
 	"get":   func(r *rig) error { _, err := r.client.Get(r.Context(), r.name, "dead000"); return err },
+}
+
+func settleAll(outcomes ...queue.Outcome) func(r *rig) error {
+	return func(r *rig) error {
+		var results []queue.Result
+		for i, element := range r.elements() {
+			results = append(results, queue.Result{Element: element, Outcome: outcomes[i%len(outcomes)], Failure: &queue.Failure{Error: "x"}})
+		}
+		return r.exchange("w", 0, results...).SettleErr
+	}
 }
 
 // unread are keys whose kind a script does not care for, with what it does instead.
@@ -77,15 +85,19 @@ func TestKeysOfAWrongKind(t *testing.T) {
 		servers = append(servers, redistest.Embedded(t))
 	}
 	contracts := headers(t)
-	equal(t, "scripts", slices.Sorted(maps.Keys(uses)), slices.Sorted(maps.Keys(contracts)))
+	for script := range contracts {
+		equal(t, script+" is used", uses[script] != nil, true)
+	}
 	for _, s := range servers {
-		for name, header := range contracts {
+		for name := range uses {
 			t.Run(s.Backend()+"/"+name, func(t *testing.T) {
+				script, _, _ := strings.Cut(name, " ")
+				header := contracts[script]
 				var free []string
 				r := busyRig(t, s, name)
 				for _, key := range strings.Split(field(t, header, "KEYS"), ", ") {
 					key = strings.NewReplacer("<worker>", "w", "<victim>", "w").Replace(key)
-					if _, ok := unread[name+" "+key]; ok {
+					if _, ok := unread[script+" "+key]; ok {
 						free = append(free, key)
 						continue
 					}
