@@ -11,27 +11,33 @@ import (
 
 // A claim whose outcome is unknown: the own list is read, and what the claim took runs exactly once.
 func TestClaimOfUnknownOutcomeRunsEachJobOnce(t *testing.T) {
+	const ms = time.Millisecond
 	for _, c := range []struct {
-		name string
-		f    fault
+		name   string
+		f      fault
+		within time.Duration // all is done: by asking for the list, not by the next regular heartbeat
 	}{
-		{"reply lost", fault{kind: replyLost, d: time.Second}},
-		{"reply lost at once", fault{kind: replyLost}},
-		{"request lost", fault{kind: requestLost, d: time.Second}},
-		{"nothing ran", fault{kind: answerErr, err: queue.ErrUnavailable}},
-		{"request comes before the list is read", fault{kind: requestLate, d: 10 * time.Millisecond}},
-		{"request comes after the list was read", fault{kind: requestLate, d: 30 * time.Millisecond}},
-		{"request comes after the next heartbeat", fault{kind: requestLate, d: 2500 * time.Millisecond}},
-		{"reply slow, but in time", fault{kind: replySlow, d: 900 * time.Millisecond}},
-		{"reply too slow", fault{kind: replySlow, d: 1100 * time.Millisecond}},
+		{"reply lost", fault{kind: replyLost, d: 1000 * ms}, 1300 * ms},
+		{"reply lost at once", fault{kind: replyLost}, 300 * ms},
+		{"request lost", fault{kind: requestLost, d: 1000 * ms}, 1300 * ms},
+		{"nothing ran", fault{kind: answerErr, err: queue.ErrUnavailable}, 300 * ms},
+		{"request comes before the list is read", fault{kind: requestLate, d: 10 * ms}, 300 * ms},
+		{"request comes after the list was read", fault{kind: requestLate, d: 60 * ms}, 400 * ms},
+		{"request comes after the next heartbeat", fault{kind: requestLate, d: 2500 * ms}, 300 * ms},
+		{"reply slow, but in time", fault{kind: replySlow, d: 900 * ms}, 1200 * ms},
+		{"reply too slow", fault{kind: replySlow, d: 1100 * ms}, 1300 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := newStore(t)
-				r := start(s, 5, lasting(50*time.Millisecond))
-				pass(3 * time.Second)
+				r := start(s, 5, lasting(50*ms))
+				pass(2500 * ms)
 				s.fail("claim", c.f)
 				s.addMany(8, "j")
+				pass(c.within)
+				if n := len(look(s, func() []string { return s.done })); n != 8 {
+					t.Errorf("%d done within %s", n, c.within)
+				}
 				pass(6 * time.Second)
 				if _, overlaps := r.diary.atATime(); overlaps != 0 {
 					t.Errorf("%d runs overlap", overlaps)
@@ -51,6 +57,25 @@ func TestClaimOfUnknownOutcomeRunsEachJobOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What went wrong long ago makes nothing slower.
+func TestEachLostReplyIsMendedAsFastAsTheFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		start(s, 5, nil)
+		pass(time.Second)
+		for i := range 10 {
+			s.fail("claim", fault{kind: replyLost})
+			id := fmt.Sprint("j", i)
+			s.add(id, 0)
+			pass(150 * time.Millisecond)
+			if s.finished(id) != 1 {
+				t.Fatalf("%s is not done after 150 ms", id)
+			}
+			pass(3 * time.Second)
+		}
+	})
 }
 
 // A heartbeat that was on its way while an adopted job ran and was settled must not bring that job back.
@@ -147,6 +172,29 @@ func TestClaimReplyInDoubtStartsNothing(t *testing.T) {
 			if !e.at.After(doubt) || e.at.Before(back) || e.attempt != 1 {
 				t.Errorf("%s started at %v as attempt %d; doubt since %v", e.id, e.at, e.attempt, doubt)
 			}
+		}
+	})
+}
+
+// In doubt nothing is claimed and nothing settled, though Redis would take it; results wait for the next heartbeat.
+func TestNothingIsSentInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		r := start(s, 5, lasting(12*time.Second))
+		s.add("a", 0)
+		pass(time.Second)
+		s.failAlways("renew", fault{kind: answerErr, err: queue.ErrUnavailable})
+		pass(time.Until(r.lastBeat().Add(8 * time.Second)))
+		mark := s.mark()
+		s.add("b", 0)
+		pass(10 * time.Second)
+		if n := len(s.since("claim", mark)) + len(s.since("settle", mark)); n > 0 || s.finished("a") > 0 {
+			t.Errorf("%d claims and settles in doubt", n)
+		}
+		s.failAlways("", fault{})
+		pass(time.Second)
+		if s.finished("a") != 1 || len(r.diary.of("a")) != 1 || len(r.diary.of("b")) != 1 {
+			t.Errorf("after the next heartbeat: %v", r.diary.all())
 		}
 	})
 }

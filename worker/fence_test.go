@@ -127,6 +127,29 @@ func TestClaimOfTheOldIDStartsNothing(t *testing.T) {
 	})
 }
 
+// The same for what was found on the own list: the answer about it comes when the list is not its own any more.
+func TestHeldOfTheOldIDStartsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		r := start(s, 3, nil)
+		pass(1500 * time.Millisecond)
+		s.fail("claim", fault{kind: replyLost})
+		s.fail("held", fault{kind: requestSlow, d: 2800 * time.Millisecond})
+		s.add("a", 0)
+		pass(200 * time.Millisecond)
+		was := r.id()
+		s.reap(was, 100)
+		pass(2500 * time.Millisecond)
+		if r.id() == was || s.count("held") != 1 {
+			t.Fatal("no heartbeat has told")
+		}
+		pass(5 * time.Second)
+		if runs := r.diary.of("a"); len(runs) != 1 || runs[0].attempt != 2 || runs[0].worker != r.id() {
+			t.Errorf("runs: %v", runs)
+		}
+	})
+}
+
 // Jobs that are gone from the list of a worker that is still registered (a failover lost them, say) are lost one by one.
 func TestGoneFromTheListIsLostAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {

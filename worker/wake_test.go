@@ -1,10 +1,11 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 // The armed timer fires at the due time: not before, and less than the resolution of Redis' clock after it.
@@ -39,14 +40,13 @@ func TestTimerFiresAtTheDueTime(t *testing.T) {
 func TestTenIdleWorkersOneDueJob(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
+		s.add("late", 11*time.Second) // all ten see it when they start
 		var rigs []*rig
 		for range 10 {
 			rigs = append(rigs, start(s, 5, nil))
 		}
-		pass(time.Second)
+		pass(2 * time.Second)
 		mark := s.mark()
-		s.add("late", 10*time.Second)
-		pass(time.Second)
 		s.add("early", 3*time.Second)
 		early := time.Now().Add(3 * time.Second)
 		pass(20 * time.Second)
@@ -76,7 +76,7 @@ func TestTenIdleWorkersOneDueJob(t *testing.T) {
 func TestTokenDuringAClaimIsNotForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
-		r := start(s, 5, nil)
+		r := start(s, 5, lasting(time.Minute)) // so that no result brings a claim along
 		pass(2500 * time.Millisecond)
 		s.fail("claim", fault{kind: replySlow, d: 200 * time.Millisecond}) // it has looked, and not answered yet
 		s.add("a", 0)
@@ -113,6 +113,59 @@ func TestTokenToAFullWorkerIsPassedOnOnce(t *testing.T) {
 		}
 		if n := len(s.since("passon", mark)); n != 1 {
 			t.Errorf("passed on %d times", n)
+		}
+		close(gate)
+		pass(time.Second)
+	})
+}
+
+// A worker that was full waits for the token again as soon as it is free, also after it had to pass one on.
+func TestFreedWorkerIsWokenAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		r := start(s, 1, lasting(100*time.Millisecond))
+		pass(2250 * time.Millisecond) // the next regular heartbeat is far
+		for i := range 4 {
+			id := fmt.Sprint("j", i)
+			s.add(id, 0)
+			pass(0)
+			if len(r.diary.of(id)) != 1 {
+				t.Fatalf("%s does not run at once", id)
+			}
+			s.add(id+" while full", 0)
+			pass(300 * time.Millisecond)
+		}
+	})
+}
+
+// The claim that would have armed the timer is lost: the next one arms it, and the job starts on time.
+func TestTimerIsArmedInSpiteOfALostClaim(t *testing.T) {
+	for _, f := range []fault{{kind: requestLost, d: 100 * time.Millisecond}, {kind: replyLost}, {kind: answerErr, err: queue.ErrUnavailable}} {
+		bubble(t, func(t *testing.T) {
+			s := newStore(t)
+			r := start(s, 5, nil)
+			pass(2500 * time.Millisecond)
+			s.fail("claim", f)
+			s.add("a", time.Second)
+			due := time.Now().Add(time.Second)
+			pass(1100 * time.Millisecond)
+			if runs := r.diary.of("a"); len(runs) != 1 || runs[0].at.Before(due) || runs[0].at.Sub(due) > time.Millisecond {
+				t.Errorf("%+v: due %v, runs %v", f, due, runs)
+			}
+		})
+	}
+}
+
+// A backlog fills the slots without any token, also where one claim cannot take so many.
+func TestBacklogFillsTheSlotsWithoutATokenOrTimer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		s.failAlways("wait", fault{kind: answerErr, err: queue.ErrUnavailable})
+		s.addMany(300, "j")
+		gate := make(chan struct{})
+		r := start(s, 250, until(gate, nil))
+		if most, _ := r.diary.atATime(); most != 250 {
+			t.Errorf("%d of 250 slots are busy", most)
 		}
 		close(gate)
 		pass(time.Second)
@@ -160,64 +213,5 @@ func TestFallbackFindsALateJobWithinOneInterval(t *testing.T) {
 				t.Fatalf("job %d: %v, enqueued at %v", i, runs, begin)
 			}
 		}
-	})
-}
-
-// A timekeeper that shuts down does not take the wake-up with it: neither the token of its goodbye, nor what falls due
-// while its handlers finish.
-func TestStoppingWorkerLeavesWakingToOthers(t *testing.T) {
-	for _, busy := range []bool{false, true} {
-		t.Run(fmt.Sprint("busy ", busy), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				s := newStore(t)
-				first := start(s, 5, func(ctx context.Context, job Job) error {
-					if job.ID == "long" {
-						return pause(ctx, 10*time.Second)
-					}
-					return nil
-				})
-				if busy {
-					s.add("long", 0)
-				}
-				pass(100 * time.Millisecond)
-				s.add("timed", 4*time.Second) // first keeps time for it
-				due := time.Now().Add(4 * time.Second)
-				pass(100 * time.Millisecond)
-				second := start(s, 5, nil)
-				pass(time.Second)
-				go func() { _ = first.stop() }()
-				pass(time.Second)
-				s.add("now", 0)
-				begin := time.Now()
-				pass(15 * time.Second)
-				for id, at := range map[string]time.Time{"timed": due, "now": begin} {
-					if runs := second.diary.of(id); len(runs) != 1 || runs[0].at.Sub(at) > time.Millisecond {
-						t.Errorf("%s, due at %v: %v", id, at, runs)
-					}
-				}
-			})
-		})
-	}
-}
-
-// A token that the stopping worker popped just before is handed on.
-func TestTokenPoppedByAStoppingWorkerIsHandedOn(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newStore(t)
-		first := start(s, 5, lasting(10*time.Second))
-		s.add("long", 0)
-		pass(time.Second)
-		second := start(s, 5, nil)
-		pass(time.Second)
-		s.fail("claim", fault{kind: requestLost, d: 500 * time.Millisecond}) // of first: it has the token and gets nothing
-		s.add("a", 0)
-		begin := time.Now()
-		pass(100 * time.Millisecond)
-		go func() { _ = first.stop() }()
-		pass(time.Second)
-		if runs := second.diary.of("a"); len(runs) != 1 || runs[0].at.Sub(begin) > 600*time.Millisecond {
-			t.Errorf("runs %v, enqueued at %v", runs, begin)
-		}
-		pass(20 * time.Second)
 	})
 }
