@@ -75,7 +75,7 @@ func (b *combiner) loop(flush func(context.Context, []*pending)) {
 		}
 		ctx, cancel := context.Background(), context.CancelFunc(func() {})
 		if !deadline.IsZero() { // a little earlier than those who wait, so that they learn how far it came
-			margin := min(10*time.Millisecond, time.Until(deadline)/4)
+			margin := min(50*time.Millisecond, time.Until(deadline)/4)
 			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		}
 		flush(ctx, batch)

@@ -167,10 +167,27 @@ func TestCombineDeadlineOfAFlush(t *testing.T) {
 		f.release <- struct{}{}
 		f.release <- struct{}{}
 		all.Wait()
-		for i, want := range []time.Duration{990 * time.Millisecond, 2990 * time.Millisecond, 0} {
+		for i, want := range []time.Duration{950 * time.Millisecond, 2950 * time.Millisecond, 0} {
 			if got := f.deadlines[i]; want == 0 && !got.IsZero() || want > 0 && got.Sub(start) != want {
 				t.Errorf("flush %d ends %s after the start, want %s", i, got.Sub(start), want)
 			}
+		}
+	})
+}
+
+// So a flush that never came to send anything tells its last caller so, before he gives up with an unknown outcome.
+func TestCombineAnswersBeforeTheLastDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b combiner
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p := jobs("a")
+		b.add(ctx, func(ctx context.Context, batch []*pending) {
+			<-ctx.Done()
+			batch[0].answer(time.Time{}, ErrUnavailable)
+		}, p)
+		if err := p[0].told().Err; !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
 		}
 	})
 }

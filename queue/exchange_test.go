@@ -3,7 +3,6 @@ package queue_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
@@ -57,7 +56,7 @@ func lossy(t *testing.T) (*rig, *redistest.Proxy) {
 	t.Helper()
 	s := redistest.Any(t)
 	p := redistest.NewProxy(t, s.Addr())
-	r := rigAt(t, s, p.URL(), queue.Options{Timeout: 300 * time.Millisecond})
+	r := rigAt(t, s, p.URL(), queue.Options{Timeout: bound})
 	r.register("w")
 	r.putNow(3)
 	r.teach()

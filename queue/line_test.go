@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,49 +82,67 @@ func TestNothingListens(t *testing.T) {
 
 // The connection is there, the handshake is not answered: the job was not sent, and the caller must be told so.
 func TestHangInTheHandshake(t *testing.T) {
-	url := hung(t)
-	for name, with := range map[string]struct {
-		url               string
-		timeout, deadline time.Duration
-	}{
-		"at the deadline": {url, bound, 200 * time.Millisecond},
-		"at the timeout":  {url, 100 * time.Millisecond, bound},
-	} {
-		c := open(t, with.url, with.timeout)
-		ctx, cancel := context.WithTimeout(t.Context(), with.deadline)
-		_, err := c.Enqueue(ctx, queue.NewJob{})
-		cancel()
-		expectUnavailable(t, name, err)
+	c := open(t, hung(t), 100*time.Millisecond)
+	for range 2 { // the set of queue names, which goes before the first job of a queue, is no job
+		_, err := c.Enqueue(t.Context(), queue.NewJob{})
+		expectUnavailable(t, "enqueue", err)
 	}
+}
+
+// The same where the connection is lost after the client has got to know the queue: it goes straight for the job then.
+func TestHangInTheHandshakeOfALaterConnection(t *testing.T) {
+	s := redistest.Own(t)
+	c := open(t, s.URL(), 200*time.Millisecond)
+	redistest.Await(t, bound, "a first job", func() bool {
+		_, err := c.Enqueue(t.Context(), queue.NewJob{})
+		return err == nil
+	})
+	s.Client().Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	s.Pause(t) // it accepts, and does not answer
+	_, err := c.Enqueue(t.Context(), queue.NewJob{})
+	s.Resume(t)
+	expectUnavailable(t, "enqueue", err)
 }
 
 func TestSwallowedReplyOfEnqueue(t *testing.T) {
 	s := redistest.Any(t)
 	p := redistest.NewProxy(t, s.Addr())
-	r := rigAt(t, s, p.URL(), queue.Options{Timeout: 300 * time.Millisecond})
+	r := rigAt(t, s, p.URL(), queue.Options{Timeout: bound})
 	r.put(queue.NewJob{}) // the script is known, so that the job goes out as EVALSHA
-	for name, lose := range map[string]func() (<-chan struct{}, func()){
-		"hangs": func() (<-chan struct{}, func()) { return p.SwallowReply([]byte("evalsha"), 1), func() {} },
-		"is cut": func() (<-chan struct{}, func()) {
-			return p.SwallowReply([]byte("evalsha"), 1), func() { p.Cut(); p.Mend(t) }
-		},
+	for id, then := range map[string]func(cancel func()){
+		"hangs":  func(cancel func()) { cancel() }, // the caller has enough
+		"is-cut": func(func()) { p.Cut(); p.Mend(t) },
 	} {
-		swallowed, then := lose()
+		swallowed := p.SwallowReply([]byte("evalsha"), 1)
+		ctx, cancel := context.WithCancel(t.Context())
 		answer := make(chan error)
-		id := strings.ReplaceAll(name, " ", "-")
 		go func() {
-			_, err := r.client.Enqueue(context.Background(), queue.NewJob{Queue: r.name, ID: id, Delay: time.Hour})
+			_, err := r.client.Enqueue(ctx, queue.NewJob{Queue: r.name, ID: id, Delay: time.Hour})
 			answer <- err
 		}()
 		<-swallowed
-		then()
-		expectUnknown(t, name, <-answer)
-		equal(t, name+": the job is there", r.get(id).State, queue.Scheduled)
-		_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, ID: id})
-		if !errors.Is(err, queue.ErrExists) {
-			t.Errorf("%s: handed in again: %v", name, err)
-		}
+		then(cancel)
+		expectUnknown(t, id, <-answer)
+		cancel()
+		p.Cut() // ends the flush that hangs, so that the next job need not wait for it
+		p.Mend(t)
+		equal(t, id+": the job is there", r.get(id).State, queue.Scheduled)
+		redistest.Await(t, bound, "the same job to be refused", func() bool {
+			_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, ID: id})
+			return errors.Is(err, queue.ErrExists)
+		})
 	}
+}
+
+// A reply that does not come is given up after the client's timeout, where the caller's context has no end.
+func TestSilenceAfterEnqueue(t *testing.T) {
+	s := redistest.Own(t)
+	r := rigOn(t, s, queue.Options{Timeout: time.Second})
+	r.put(queue.NewJob{})
+	s.Pause(t)
+	_, err := r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name})
+	s.Resume(t)
+	expectUnknown(t, "enqueue", err)
 }
 
 // handIn enqueues a job into each of two queues, in one flush whose second answer is lost, and
