@@ -114,7 +114,7 @@ func TestSettleReleaseGivesTheAttemptBack(t *testing.T) {
 	r.register("w")
 	id := r.putNow(1)[0]
 	for _, test := range []struct{ attempts, claimed, afterwards any }{
-		{"2", 3, "2"}, {"0", 1, nil}, {nil, 1, nil},
+		{"2", 3, "2"}, {"1", 2, "1"}, {"0", 1, nil}, {nil, 1, nil},
 	} {
 		r.do("HDEL", k("attempts"), id)
 		if test.attempts != nil {
