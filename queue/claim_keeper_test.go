@@ -216,3 +216,32 @@ func TestHeartbeatRenewsTheLeaseOfItsHolder(t *testing.T) {
 	r.do("HSET", k("meta"), "timekeeper_until", 1000)
 	equal(t, "one that has run out stays out", beat("a"), 1000)
 }
+
+func TestReapEndsTheTimekeepersLease(t *testing.T) {
+	r := newRig(t)
+	r.register("w", "other")
+	r.at(time.Hour)
+	r.claim("w", 1)
+	r.kill("w")
+	r.reap("w")
+	expectKeeper(r, "", 0)
+	equal(t, "token: nobody is armed for the job that waits", r.token(), true)
+
+	r.dropToken()
+	due := r.at(time.Minute)[0]
+	r.claim("other", 1)
+	r.register("w")
+	r.kill("w")
+	r.reap("w")
+	expectKeeper(r, "other", due)
+	equal(t, "no token where another keeps time", r.token(), false)
+}
+
+func TestReapOfAKeeperWithNothingScheduledPushesNoToken(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	r.do("HSET", k("meta"), "timekeeper", "w", "timekeeper_due", 1, "timekeeper_until", r.now()+60000)
+	r.kill("w")
+	equal(t, "reaped", r.reap("w"), queue.Reaped{Verdict: "reaped"})
+	equal(t, "token", r.token(), false)
+}

@@ -232,33 +232,23 @@ func TestReapBuriesWhatItCannotRead(t *testing.T) {
 	r.expectStats(map[string]string{"enqueued": "5", "claimed": "5", "reaped": "9", "dead": "8", "corrupt": "8"})
 }
 
-func TestReapEndsTheTimekeepersLease(t *testing.T) {
-	r := newRig(t)
-	r.register("w", "other")
-	r.at(time.Hour)
-	r.claim("w", 1)
-	r.kill("w")
-	r.reap("w")
-	expectKeeper(r, "", 0)
-	equal(t, "token: nobody is armed for the job that waits", r.token(), true)
-
-	r.dropToken()
-	due := r.at(time.Minute)[0]
-	r.claim("other", 1)
-	r.register("w")
-	r.kill("w")
-	r.reap("w")
-	expectKeeper(r, "other", due)
-	equal(t, "no token where another keeps time", r.token(), false)
-}
-
-func TestReapOfAKeeperWithNothingScheduledPushesNoToken(t *testing.T) {
+// One call reads at most 1 MiB of records, so that it does not hold up Redis.
+func TestReapStopsAtOneMiB(t *testing.T) {
 	r := newRig(t)
 	r.register("w")
-	r.do("HSET", k("meta"), "timekeeper", "w", "timekeeper_due", 1, "timekeeper_until", r.now()+60000)
+	jobs := make([]queue.NewJob, 20)
+	for i := range jobs {
+		jobs[i].Payload = json.RawMessage(`"` + strings.Repeat("x", 100<<10-2) + `"`)
+	}
+	r.makeDue(r.put(jobs...)...)
+	r.take("w", 11)
+	r.take("w", 9)
 	r.kill("w")
-	equal(t, "reaped", r.reap("w"), queue.Reaped{Verdict: "reaped"})
-	equal(t, "token", r.token(), false)
+	for _, want := range []queue.Reaped{{"reaped", 11, 0, 9}, {"reaped", 9, 0, 0}} {
+		got, err := r.link.Reap(t.Context(), "w")
+		equal(t, "error", err, nil)
+		equal(t, "reaped", got, want)
+	}
 }
 
 // Two that reap the same worker at once must not give a job back twice.

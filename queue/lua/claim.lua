@@ -13,7 +13,7 @@
 -- Cost  O(n log N) for n claimed and N scheduled
 local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats = unpack(KEYS)
 local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local max_bytes, chunk_size = 1048576, 16
+local chunk_size = 16
 
 -- Read and check everything first.
 local now = now_ms()
@@ -45,6 +45,7 @@ while #moved < #ids and bytes < max_bytes do
     if bytes >= max_bytes then break end
     local record, attempt = records[i], attempt_count(counters[i])
     moved[#moved + 1] = id
+    bytes = bytes + #(record or '')
     if not looks_readable(record) or not attempt then
       local reason = 'attempts are not a number'
       if not record then reason = 'record is missing' elseif attempt then reason = 'record is not JSON' end
@@ -52,7 +53,6 @@ while #moved < #ids and bytes < max_bytes do
       bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
     else
-      bytes = bytes + #record
       elements[#elements + 1] = number .. ':' .. id
       begun[#begun + 1] = id
       begun[#begun + 1] = int(attempt + 1)

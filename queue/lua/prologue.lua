@@ -1,5 +1,8 @@
 -- Prepended to every script by script.go. Helpers only; nothing here runs by itself.
 
+-- How much of records one call reads: a bigger bite would hold up everyone else.
+local max_bytes = 1048576
+
 -- The clock of Redis in Unix ms: the only clock that due times, leases and windows know.
 local function now_ms()
   local t = redis.call('TIME')

@@ -1,7 +1,7 @@
--- reap: takes back the jobs of one dead worker, at most 100 a call. Whether it is dead is decided here and now, whatever
--- the caller was told before: its heartbeat key is absent, the observation window is full (2.5 intervals), and the last
--- observation is younger than the gap (1.5 intervals). After an outage of Redis longer than the TTL all keys are gone
--- though everyone lives; the window gives them the time to say so.
+-- reap: takes back the jobs of one dead worker, at most 100 or 1 MiB of records a call. Whether it is dead is decided here
+-- and now, whatever the caller was told before: its heartbeat key is absent, the observation window is full (2.5
+-- intervals), and the last observation is younger than the gap (1.5 intervals). After an outage of Redis longer than the
+-- TTL all keys are gone though everyone lives; the window gives them the time to say so.
 --
 -- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats
 -- ARGV  victim, seed, most jitter (ms), default max_retry
@@ -11,7 +11,7 @@
 -- a random 0 to jitter ms. While something is left the victim is marked in meta, and is answered 'fenced'; with an empty
 -- list it leaves the registry.
 -- Moves: processing -> scheduled, processing -> dead
--- Cost  O(n log N) for n ids (at most 100) and N scheduled
+-- Cost  O(n log N) for n ids (at most 100, 1 MiB) and N scheduled
 local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
 local victim, jitter, default_retry = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 math.randomseed(tonumber(ARGV[2]))
@@ -28,10 +28,10 @@ if not interval or not start or not seen or seen > now or now - seen >= interval
 -- The scalars of a record stand before its payload: enough to know max_retry, and no big or deep payload to decode. Only
 -- where none is found there, and the text behind has one, the whole is decoded: another hand may have written it.
 local function max_retry(record)
-  local before, behind = string.match(record, '^(.-),?"payload":(.*)$')
+  local before, behind = string.match(record, '^(.-),?"payload":()')
   local ok, r = pcall(cjson.decode, before and before .. '}' or record)
   if not ok or type(r) ~= 'table' then return nil end
-  if r.max_retry == nil and behind and string.find(behind, '"max_retry"', 1, true) then
+  if r.max_retry == nil and behind and string.find(record, '"max_retry"', behind, true) then
     local fine, whole = pcall(cjson.decode, record)
     if fine and type(whole) == 'table' then r = whole end
   end
@@ -48,10 +48,12 @@ redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 redis.call('HLEN', stats)
-local moves, rescheduled, buried, corrupt = {}, 0, 0, 0
+local moves, rescheduled, buried, corrupt, bytes = {}, 0, 0, 0, 0
 for _, element in ipairs(list) do
+  if bytes >= max_bytes then break end
   local j = {id = element_id(element)}
   local record = redis.call('HGET', jobs, j.id)
+  bytes = bytes + #(record or '')
   local retries = looks_readable(record) and max_retry(record)
   local attempt = attempt_count(redis.call('HGET', attempts, j.id))
   local entry = {error = 'worker lost: ' .. victim .. ' stopped sending heartbeats', worker = victim, attempt = attempt or nil}
@@ -73,7 +75,7 @@ end
 local counters = counts(stats, {reaped = #moves, dead = buried, corrupt = corrupt})
 
 -- Write. The first write cannot grow, so that reaping goes on at maxmemory.
-redis.call('LTRIM', processing, #list, -1)
+redis.call('LTRIM', processing, #moves, -1)
 local first = math.huge
 for _, j in ipairs(moves) do
   if j.record then redis.call('HSET', jobs, j.id, j.record) end
@@ -87,7 +89,7 @@ for _, j in ipairs(moves) do
   end
 end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
-if length > #list then
+if length > #moves then
   redis.call('HSET', meta, 'reaping:' .. victim, '1')
 else
   redis.call('ZREM', workers, victim)
@@ -97,4 +99,4 @@ local kept_time = m[4] == victim
 if kept_time then redis.call('HDEL', meta, 'timekeeper', 'timekeeper_due', 'timekeeper_until') end
 local something_waits = head[2] or first < math.huge
 if (first < head_due or kept_time and something_waits) and token == 0 then redis.call('LPUSH', wake, '1') end
-return {'reaped', int(rescheduled), int(buried), int(length - #list)}
+return {'reaped', int(rescheduled), int(buried), int(length - #moves)}

@@ -31,12 +31,12 @@ for i = 3, #ARGV, 4 do
   assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
   r.id = element_id(r.element)
   if r.outcome ~= 'done' then
-    r.record = redis.call('HGET', jobs, r.id)
     r.attempt = attempt_count(redis.call('HGET', attempts, r.id)) or 0
-    if not r.record then
+    if redis.call('HEXISTS', jobs, r.id) == 0 then
       r.outcome, r.reason = 'dead', 'record is missing'
     elseif r.outcome == 'corrupt' then
       r.outcome, r.reason = 'dead', 'record is not JSON'
+      r.record = redis.call('HGET', jobs, r.id) -- the others are not read: a hundred may be many MiB
     end
     local failure = r.failure ~= '' and cjson.decode(r.failure)
     if r.reason and not failure then failure = {error = 'unreadable: ' .. r.reason, worker = worker} end
