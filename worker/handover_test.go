@@ -65,3 +65,28 @@ func TestTokenPoppedByAStoppingWorkerIsHandedOn(t *testing.T) {
 		pass(20 * time.Second)
 	})
 }
+
+// The token is on its way to the stopping worker when it closes its pop: nobody sees it, and another is told all the same.
+func TestTokenLostWithThePopIsReplaced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		first := start(s, 5, lasting(10*time.Second))
+		s.add("long", 0)
+		pass(time.Second)
+		second := start(s, 5, nil)
+		pass(time.Second)
+		s.fail("pop", fault{kind: replyLost})
+		s.add("a", 0)
+		pass(0)
+		if len(first.diary.of("a"))+len(second.diary.of("a")) != 0 {
+			t.Fatal("the token was not lost")
+		}
+		begin := time.Now()
+		go func() { _ = first.stop() }()
+		pass(0)
+		if runs := second.diary.of("a"); len(runs) != 1 || !runs[0].at.Equal(begin) {
+			t.Errorf("runs %v, stop at %v", runs, begin)
+		}
+		pass(20 * time.Second)
+	})
+}

@@ -123,6 +123,10 @@ func (l *fakeLink) Wait(ctx context.Context, most time.Duration) (bool, error) {
 	defer timer.Stop()
 	select {
 	case <-mine:
+		if l.popReplyLost() {
+			<-l.closed
+			return false, queue.ErrOutcomeUnknown
+		}
 		return l.popped()
 	case <-timer.C:
 	case <-l.closed:
@@ -140,6 +144,17 @@ func (l *fakeLink) Wait(ctx context.Context, most time.Duration) (bool, error) {
 		return false, err
 	}
 	return true, nil
+}
+
+// popReplyLost: the token left the list, and its reply never comes.
+func (l *fakeLink) popReplyLost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost := len(l.faults["pop"]) > 0
+	if lost {
+		l.faults["pop"] = l.faults["pop"][1:]
+	}
+	return lost
 }
 
 func (l *fakeLink) popped() (bool, error) {

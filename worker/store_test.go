@@ -22,6 +22,7 @@ type store struct {
 	lists    map[string][]string  // processing
 	registry map[string]time.Time // worker → when its heartbeat runs out
 	reaping  map[string]bool
+	told     map[string]bool // ids that learned of their registration
 	infos    map[string]queue.WorkerInfo
 	others   []queue.WorkerInfo // told by Workers beside our own
 
@@ -48,7 +49,7 @@ const skew = -37*time.Minute - 400*time.Microsecond
 
 func newStore(t *testing.T) *store {
 	s := &store{t: t, jobs: map[string]*record{}, due: map[string]time.Time{}, lists: map[string][]string{},
-		registry: map[string]time.Time{}, reaping: map[string]bool{}, infos: map[string]queue.WorkerInfo{}}
+		registry: map[string]time.Time{}, reaping: map[string]bool{}, told: map[string]bool{}, infos: map[string]queue.WorkerInfo{}}
 	s.network.init()
 	t.Cleanup(s.conserved)
 	return s
@@ -116,6 +117,9 @@ func (s *store) push() {
 }
 
 func (s *store) claim(e queue.Exchange) (queue.Claims, error) {
+	if !s.told[e.Worker] {
+		s.t.Errorf("claim by %s, which cannot know of any registration", e.Worker)
+	}
 	if s.registry[e.Worker].IsZero() || s.reaping[e.Worker] {
 		return queue.Claims{}, queue.ErrFenced
 	}
@@ -203,10 +207,14 @@ func (s *store) settle(e queue.Exchange) []queue.Outcome {
 }
 
 func (s *store) heartbeat(w queue.WorkerInfo, t queue.Timing, first bool) (queue.Pulse, error) {
+	if !first && !s.told[w.ID] {
+		s.t.Errorf("renewal by %s, which cannot know of any registration", w.ID)
+	}
 	if !first && (s.registry[w.ID].IsZero() || s.reaping[w.ID]) {
 		return queue.Pulse{}, queue.ErrFenced
 	}
 	now := s.now()
+	s.told[w.ID] = true
 	s.registry[w.ID], s.infos[w.ID] = now.Add(t.TTL), w
 	if s.keeper.id == w.ID && !s.keeper.until.Before(now) {
 		s.keeper.until = now.Add(t.KeeperLease())
@@ -258,35 +266,4 @@ func (s *store) leave(worker string) bool {
 	}
 	delete(s.registry, worker)
 	return true
-}
-
-// conserved checks that every job is in exactly one place, and that nothing is on the list of an unregistered worker.
-func (s *store) conserved() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	places := map[string]int{}
-	for id := range s.due {
-		places[id]++
-	}
-	for _, id := range s.dead {
-		places[id]++
-	}
-	for worker, list := range s.lists {
-		for _, element := range list {
-			_, id := splitTest(element)
-			places[id]++
-			if s.registry[worker].IsZero() {
-				s.t.Errorf("orphan: %s is on the list of %s, which is not registered", element, worker)
-			}
-		}
-	}
-	for id := range s.jobs {
-		if places[id] != 1 {
-			s.t.Errorf("job %s is in %d places", id, places[id])
-		}
-		delete(places, id)
-	}
-	if len(places) > 0 {
-		s.t.Errorf("ids without a record: %v", places)
-	}
 }
