@@ -28,9 +28,7 @@ func (r *runner) exchangeLoop(ctx context.Context) {
 		r.mu.Unlock()
 		switch {
 		case passOn:
-			if err := r.link.PassOn(ctx); err != nil {
-				r.log.Debug().Err(err).Msg("the wake token was lost; the fallback will do")
-			}
+			r.passOn(ctx)
 		case len(next.Results) > 0 || next.Claim > 0:
 			r.apply(next, r.link.Exchange(ctx, next))
 		default:
@@ -44,6 +42,15 @@ func (r *runner) exchangeLoop(ctx context.Context) {
 				r.mu.Unlock()
 			}
 		}
+	}
+}
+
+// passOn gives the wake token to another worker.
+func (r *runner) passOn(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	if err := r.link.PassOn(ctx); err != nil {
+		r.log.Debug().Err(err).Msg("the wake token was lost; the fallback will do")
 	}
 }
 
@@ -197,6 +204,8 @@ func (r *runner) adoptUnknown(ctx context.Context) {
 	if len(batch) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
 	claimed, err := r.link.Held(ctx, batch)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -155,13 +155,14 @@ func TestHeldOfTheOldIDStartsNothing(t *testing.T) {
 		r := start(s, 3, nil)
 		pass(1500 * time.Millisecond)
 		s.fail("claim", fault{kind: replyLost})
-		s.fail("held", fault{kind: requestSlow, d: 2800 * time.Millisecond})
+		s.fail("held", fault{kind: requestSlow, d: 900 * time.Millisecond})
 		s.add("a", 0)
 		pass(200 * time.Millisecond)
 		was := r.id()
 		s.reap(was, 100)
-		pass(2500 * time.Millisecond)
-		if r.id() == was || s.count("held") != 1 {
+		poke(r.runner.beat)
+		pass(500 * time.Millisecond)
+		if r.id() == was || s.count("held") != 1 || s.count("claim") != 2 {
 			t.Fatal("no heartbeat has told")
 		}
 		pass(5 * time.Second)

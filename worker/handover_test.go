@@ -90,3 +90,30 @@ func TestTokenLostWithThePopIsReplaced(t *testing.T) {
 		pass(20 * time.Second)
 	})
 }
+
+// The goodbye of a timekeeper pushes a token. Its own pop, though it waits the longest, must not be the one to get it.
+func TestGoodbyeTokenReachesAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		s.add("long", 0)
+		first := start(s, 5, lasting(2*time.Second))
+		second := start(s, 5, nil)
+		s.add("later", time.Hour) // its token goes to first, which has waited the longest
+		pass(0)
+		s.add("sooner", time.Minute) // this one goes to second
+		pass(0)
+		s.add("timed", 5*time.Second) // and this one to first again: it keeps time now
+		due := time.Now().Add(5 * time.Second)
+		pass(time.Second)
+		if keeper := look(s, func() string { return s.keeper.id }); keeper != first.id() {
+			t.Fatalf("%s keeps time", keeper)
+		}
+		if err := first.stop(); err != nil { // what it hands on at once goes to second, what its goodbye pushes a second later too
+			t.Error(err)
+		}
+		pass(time.Until(due) + 3*time.Second)
+		if runs := second.diary.of("timed"); len(runs) != 1 || runs[0].at.Sub(due) > time.Millisecond {
+			t.Errorf("due %v, runs %v", due, runs)
+		}
+	})
+}

@@ -139,6 +139,9 @@ func TestReaperTellsOnceOfAQueueItIsUnfitFor(t *testing.T) {
 			if lines := logs.find("cannot take back"); len(lines) != 1 || lines[0].fields["queue"] != "a" {
 				t.Errorf("log %v", lines)
 			}
+			if strings.Contains(strings.Join(f.reaps, " "), "a/") {
+				t.Errorf("reaps %v", f.reaps)
+			}
 			f.change(func() { f.unfit = nil }) // the others of that timing have left
 			pass(10 * time.Second)
 			f.change(func() { f.unfit = map[string]error{"a": why} })

@@ -28,6 +28,7 @@ const (
 	cancelWait = 3 * time.Second  // how long cancelled handlers may take to return at a shutdown
 	settleWait = 2 * time.Second  // how long the last results may take to reach Redis
 	leaveWait  = time.Second      // how long deregistering may take
+	askWait    = time.Second      // how long the exchange waits for what is neither claim nor settle
 	trimEvery  = time.Minute      // dead jobs are bounded once a minute
 	waitMost   = 10 * time.Second // one blocking pop
 )
