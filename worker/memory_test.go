@@ -19,45 +19,50 @@ func mem(resolved int64, phases map[string]phase) (*memory, map[string]context.C
 	return m, ctxs
 }
 
+// reconcileCase is a memory, a reply, and what is to come of them.
+type reconcileCase struct {
+	name     string
+	held     map[string]phase
+	resolved int64
+	waiting  []string        // put up for adoption before the snapshot
+	between  func(m *memory) // what happens while the heartbeat is under way
+	own      []string        // the reply
+	adopt    []string        // afterwards
+	lost     []string        // contexts ended with ErrLost
+	dropped  []string        // not in memory any more
+	counts   [2]int          // unknown, gone
+}
+
+var reconcileCases = []reconcileCase{
+	{name: "nothing", own: nil},
+	{name: "as known", held: map[string]phase{"1:a": running}, resolved: 1, own: []string{"1:a"}},
+	{name: "unknown is adopted", resolved: 3, own: []string{"3:a", "2:b"}, adopt: []string{"3:a", "2:b"}, counts: [2]int{2, 0}},
+	{name: "a claim not answered yet is not judged", resolved: 3, own: []string{"4:a"}},
+	{name: "a claim answered since is not judged", resolved: 3, own: []string{"4:a"}, between: func(m *memory) { m.resolved = 4 }},
+	{name: "foreign element is adopted", own: []string{"rubbish"}, adopt: []string{"rubbish"}, counts: [2]int{1, 0}},
+	{name: "listed twice, adopted once", resolved: 3, own: []string{"2:a", "2:a"}, adopt: []string{"2:a"}, counts: [2]int{1, 0}},
+	{name: "waiting already", resolved: 3, waiting: []string{"2:a"}, own: []string{"2:a"}, adopt: []string{"2:a"}},
+	{name: "adopted, run and settled since the snapshot", resolved: 3, waiting: []string{"2:a"}, own: []string{"2:a"},
+		between: func(m *memory) { m.adopt = nil }},
+	{name: "settled since the snapshot", held: map[string]phase{"1:a": running}, resolved: 1, own: []string{"1:a"},
+		between: func(m *memory) { delete(m.held, "1:a") }, dropped: []string{"1:a"}},
+	{name: "gone is lost", held: map[string]phase{"1:a": running}, resolved: 1, lost: []string{"1:a"}, counts: [2]int{0, 1}},
+	{name: "settle under way at the snapshot", held: map[string]phase{"1:a": settling}, resolved: 1},
+	{name: "settle under way at the snapshot, failed since", held: map[string]phase{"1:a": settling}, resolved: 1,
+		between: func(m *memory) { m.held["1:a"].phase = finished }},
+	{name: "settle under way now", held: map[string]phase{"1:a": running}, resolved: 1,
+		between: func(m *memory) { m.held["1:a"].phase = settling }},
+	{name: "finished and gone is dropped", held: map[string]phase{"1:a": finished}, resolved: 1, lost: []string{"1:a"},
+		dropped: []string{"1:a"}, counts: [2]int{0, 1}},
+	{name: "finished and listed is kept", held: map[string]phase{"1:a": finished}, resolved: 1, own: []string{"1:a"}},
+	{name: "lost already", held: map[string]phase{"1:a": running}, resolved: 1, between: func(m *memory) { m.held["1:a"].lost = true }},
+	{name: "claimed since the snapshot is not gone", resolved: 1, between: func(m *memory) {
+		m.held["2:b"] = &execution{cancel: func(error) { panic("judged") }}
+	}},
+}
+
 func TestReconcileTable(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		held     map[string]phase
-		resolved int64
-		waiting  []string        // put up for adoption before the snapshot
-		between  func(m *memory) // what happens while the heartbeat is under way
-		own      []string        // the reply
-		adopt    []string        // afterwards
-		lost     []string        // contexts ended with ErrLost
-		dropped  []string        // not in memory any more
-		counts   [2]int          // unknown, gone
-	}{
-		{name: "nothing", own: nil},
-		{name: "as known", held: map[string]phase{"1:a": running}, resolved: 1, own: []string{"1:a"}},
-		{name: "unknown is adopted", resolved: 3, own: []string{"3:a", "2:b"}, adopt: []string{"3:a", "2:b"}, counts: [2]int{2, 0}},
-		{name: "a claim not answered yet is not judged", resolved: 3, own: []string{"4:a"}},
-		{name: "a claim answered since is not judged", resolved: 3, own: []string{"4:a"}, between: func(m *memory) { m.resolved = 4 }},
-		{name: "foreign element is adopted", own: []string{"rubbish"}, adopt: []string{"rubbish"}, counts: [2]int{1, 0}},
-		{name: "listed twice, adopted once", resolved: 3, own: []string{"2:a", "2:a"}, adopt: []string{"2:a"}, counts: [2]int{1, 0}},
-		{name: "waiting already", resolved: 3, waiting: []string{"2:a"}, own: []string{"2:a"}, adopt: []string{"2:a"}},
-		{name: "adopted, run and settled since the snapshot", resolved: 3, waiting: []string{"2:a"}, own: []string{"2:a"},
-			between: func(m *memory) { m.adopt = nil }},
-		{name: "settled since the snapshot", held: map[string]phase{"1:a": running}, resolved: 1, own: []string{"1:a"},
-			between: func(m *memory) { delete(m.held, "1:a") }, dropped: []string{"1:a"}},
-		{name: "gone is lost", held: map[string]phase{"1:a": running}, resolved: 1, lost: []string{"1:a"}, counts: [2]int{0, 1}},
-		{name: "settle under way at the snapshot", held: map[string]phase{"1:a": settling}, resolved: 1},
-		{name: "settle under way at the snapshot, failed since", held: map[string]phase{"1:a": settling}, resolved: 1,
-			between: func(m *memory) { m.held["1:a"].phase = finished }},
-		{name: "settle under way now", held: map[string]phase{"1:a": running}, resolved: 1,
-			between: func(m *memory) { m.held["1:a"].phase = settling }},
-		{name: "finished and gone is dropped", held: map[string]phase{"1:a": finished}, resolved: 1, lost: []string{"1:a"},
-			dropped: []string{"1:a"}, counts: [2]int{0, 1}},
-		{name: "finished and listed is kept", held: map[string]phase{"1:a": finished}, resolved: 1, own: []string{"1:a"}},
-		{name: "lost already", held: map[string]phase{"1:a": running}, resolved: 1, between: func(m *memory) { m.held["1:a"].lost = true }},
-		{name: "claimed since the snapshot is not gone", resolved: 1, between: func(m *memory) {
-			m.held["2:b"] = &execution{cancel: func(error) { panic("judged") }}
-		}},
-	} {
+	for _, c := range reconcileCases {
 		t.Run(c.name, func(t *testing.T) {
 			m, ctxs := mem(c.resolved, c.held)
 			m.adopt = slices.Clone(c.waiting)
