@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
@@ -56,7 +57,7 @@ func lossy(t *testing.T) (*rig, *redistest.Proxy) {
 	t.Helper()
 	s := redistest.Any(t)
 	p := redistest.NewProxy(t, s.Addr())
-	r := rigAt(t, s, p.URL(), queue.Options{Timeout: bound})
+	r := rigAt(t, s, p.URL(), queue.Options{Timeout: time.Second})
 	r.register("w")
 	r.putNow(3)
 	r.teach()
@@ -136,7 +137,7 @@ func TestExchangeWithoutRedis(t *testing.T) {
 // A reply that does not come is given up even where the caller's context has no end.
 func TestExchangeGivesUpASilentRedis(t *testing.T) {
 	s := redistest.Own(t)
-	r := rigOn(t, s, queue.Options{Timeout: bound})
+	r := rigOn(t, s, queue.Options{Timeout: time.Second})
 	r.register("w")
 	r.putNow(1)
 	r.claim("w", 1)

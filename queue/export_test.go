@@ -1,6 +1,11 @@
 package queue
 
+import "time"
+
 // What tests outside the package look at.
+
+// Tests say by Options.Timeout when they mean a lost reply; else a machine may take its time.
+func init() { exchangeTimeout = time.Minute }
 
 var DecodeJob = decodeJob
 
