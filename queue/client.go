@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Client struct {
 	enqueue *line // one flush at a time, see combine.go
 	ask     *line // reads, and what anyone may call at any time
 	combine combiner
+	suspect bool     // the last flush failed: reach before the next; used by the flushing goroutine alone
 	known   sync.Map // names of queues that are in punctual:queues
 }
 
@@ -49,6 +51,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	}
 	c := &Client{opts: opts, timeout: o.Timeout}
 	c.enqueue, c.ask = c.newLine(1), c.newLine(4)
+	c.combine.ready = c.reach
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := c.checkLayout(ctx); errors.Is(err, ErrLayout) {
@@ -90,12 +93,22 @@ func layoutError(queue, version string) error {
 	return fmt.Errorf("%w (queue %s has layout %s, this binary knows up to %d)", ErrLayout, queue, version, LayoutVersion)
 }
 
-// Queues returns the names of all queues that were ever used, in no order.
+// Queues returns the names of all queues that were ever used, in no order: those that Redis knows, and those that this
+// client has used, for a Redis that lost its data has lost their names, too.
 func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	queues, err := c.ask.SMembers(ctx, keyQueues).Result()
-	return queues, classify(err, true)
+	if err != nil {
+		return nil, classify(err, true)
+	}
+	c.known.Range(func(name, _ any) bool {
+		if !slices.Contains(queues, name.(string)) {
+			queues = append(queues, name.(string))
+		}
+		return true
+	})
+	return queues, nil
 }
 
 // remember makes a queue known to Queues before its first job. It fails only where Redis cannot be reached; one that

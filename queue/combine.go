@@ -36,6 +36,10 @@ type group struct {
 // A flush runs in a goroutine of its own that lives only while somebody waits, so that each caller can leave at its own
 // deadline and nobody's deadline cuts off the others.
 type combiner struct {
+	// ready, if set, makes sure that Redis answers before jobs for these queues are sent. Until then those who wait can
+	// leave in the knowledge that nothing was sent.
+	ready func(ctx context.Context, queues []string) error
+
 	mu       sync.Mutex
 	waiting  []*pending
 	flushing bool
@@ -69,6 +73,10 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 // loop flushes until nobody waits.
 func (b *combiner) loop(flush func(context.Context, []*pending)) {
 	for {
+		if err := b.reach(); err != nil {
+			b.refuse(err)
+			continue
+		}
 		batch, deadline := b.take()
 		if len(batch) == 0 {
 			return
@@ -82,11 +90,50 @@ func (b *combiner) loop(flush func(context.Context, []*pending)) {
 		cancel()
 		b.mu.Lock()
 		for _, p := range batch {
-			if p.group.left--; p.group.left == 0 {
-				close(p.group.done)
-			}
+			b.answered(p)
 		}
 		b.mu.Unlock()
+	}
+}
+
+// reachWithin bounds one attempt to find out whether Redis answers.
+const reachWithin = time.Second
+
+// reach asks whether Redis answers, if anybody waits.
+func (b *combiner) reach() error {
+	seen := map[string]bool{}
+	var queues []string
+	b.mu.Lock()
+	for _, p := range b.waiting[:min(len(b.waiting), batchJobs)] {
+		if !seen[p.queue] {
+			seen[p.queue] = true
+			queues = append(queues, p.queue)
+		}
+	}
+	b.mu.Unlock()
+	if b.ready == nil || len(queues) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reachWithin)
+	defer cancel()
+	return b.ready(ctx, queues)
+}
+
+// refuse tells everyone who waits that nothing was sent.
+func (b *combiner) refuse(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.waiting {
+		p.answer(time.Time{}, err)
+		b.answered(p)
+	}
+	b.waiting = nil
+}
+
+// answered counts down those that the caller of p still waits for. b.mu is held.
+func (b *combiner) answered(p *pending) {
+	if p.group.left--; p.group.left == 0 {
+		close(p.group.done)
 	}
 }
 

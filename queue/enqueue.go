@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 var enqueueScript = loadScript("enqueue")
@@ -96,6 +98,7 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 	c.enqueue.run(ctx, calls...)
 	for i, q := range order {
 		words, err := calls[i].words()
+		c.suspect = c.suspect || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrUnavailable)
 		if err == nil && len(words) == 2 && words[0] == "layout" {
 			err = layoutError(q, words[1])
 		} else if err == nil && len(words) != 2+len(byQueue[q]) {
@@ -112,6 +115,25 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 			}
 		}
 	}
+}
+
+// reach makes sure that Redis answers: the queues are known to it, and after a failure a PING comes back. Nothing is on its
+// way before that, so nobody is told of an unknown outcome who only waited for a connection.
+func (c *Client) reach(ctx context.Context, queues []string) error {
+	for _, q := range queues {
+		if err := c.remember(ctx, q); err != nil {
+			return err
+		}
+	}
+	if !c.suspect {
+		return nil
+	}
+	var answer redis.Error
+	if err := c.enqueue.Ping(ctx).Err(); err != nil && !errors.As(err, &answer) {
+		return classify(err, false)
+	}
+	c.suspect = false
+	return nil
 }
 
 // delayMS rounds up: a job must not be early by the rest of a millisecond.

@@ -34,6 +34,7 @@ func (l *Link) Heartbeat(ctx context.Context, worker WorkerInfo, t Timing, first
 	mode := "renew"
 	if first {
 		mode = "new"
+		l.client.known.Delete(l.queue) // a Redis that has lost its workers may have lost the names of its queues
 		if err := l.client.remember(ctx, l.queue); err != nil {
 			return Pulse{}, err
 		}

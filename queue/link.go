@@ -29,6 +29,9 @@ func (c *Client) Link(queue string) (*Link, error) {
 // Queue returns the name of the queue.
 func (l *Link) Queue() string { return l.queue }
 
+// StopWaiting ends the connection of Wait, and with it a Wait under way; later ones fail. The rest of the link works on.
+func (l *Link) StopWaiting() error { return l.pop.Close() }
+
 // Close ends the connections; a Wait under way returns at once.
 func (l *Link) Close() error { return errors.Join(l.bulk.Close(), l.beat.Close(), l.pop.Close()) }
 

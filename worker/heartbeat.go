@@ -30,7 +30,7 @@ func (r *runner) heartbeatLoop(ctx context.Context, unfit context.CancelCauseFun
 		switch {
 		case err == nil:
 			failures = 0
-			r.outage.over()
+			r.outage.over(r.link.Queue())
 			doubted.Reset(time.Until(sent.Add(r.config.Timing.InDoubtAfter())))
 			if !greeted {
 				greeted = true
@@ -44,7 +44,7 @@ func (r *runner) heartbeatLoop(ctx context.Context, unfit context.CancelCauseFun
 			return
 		case ctx.Err() == nil:
 			failures++
-			r.outage.failed(err)
+			r.outage.failed(r.link.Queue(), err)
 			wait = jitter(min(500*time.Millisecond, 50*time.Millisecond<<min(failures, 6)))
 		}
 		r.rest(ctx, wait, failures > 0)
@@ -114,7 +114,9 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 		r.mu.Unlock()
 		reaping, cancel := context.WithTimeout(ctx, r.config.Timing.Interval)
 		defer cancel()
-		reapAll(reaping, r.link, pulse.Overdue, r.log)
+		if reapAll(reaping, r.link, pulse.Overdue, r.log) {
+			poke(r.beat) // many may have died at once: ask for the next one now
+		}
 		r.mu.Lock()
 	}
 	return sent, nil

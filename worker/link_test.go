@@ -22,8 +22,9 @@ func (s *store) link() *fakeLink {
 	return &fakeLink{store: s, closed: make(chan struct{}), numbers: map[int64]bool{}}
 }
 
-func (l *fakeLink) Queue() string { return "q" }
-func (l *fakeLink) Close() error  { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *fakeLink) Queue() string      { return "q" }
+func (l *fakeLink) StopWaiting() error { return l.Close() }
+func (l *fakeLink) Close() error       { l.once.Do(func() { close(l.closed) }); return nil }
 
 func (l *fakeLink) Exchange(ctx context.Context, e queue.Exchange) (x queue.Exchanged) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // as the real one

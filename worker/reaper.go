@@ -15,19 +15,21 @@ type reaper interface {
 	Reap(ctx context.Context, victim string) (queue.Reaped, error)
 }
 
-// reapAll takes back what a dead worker held, batch by batch. Redis decides each time whether it is dead.
-func reapAll(ctx context.Context, r reaper, victim string, log zerolog.Logger) {
+// reapAll takes back what a dead worker held, batch by batch. Redis decides each time whether it is dead. It returns
+// whether nothing is left of that worker: then another one may be waiting.
+func reapAll(ctx context.Context, r reaper, victim string, log zerolog.Logger) bool {
 	for ctx.Err() == nil {
 		got, err := r.Reap(ctx, victim)
 		if err != nil || got.Verdict != "reaped" {
-			return // asked again at the next heartbeat
+			return false // asked again at the next heartbeat
 		}
 		log.Warn().Str("dead_worker", victim).Int("rescheduled", got.Rescheduled).Int("dead", got.Dead).Int("left", got.Left).
 			Msg("took back the jobs of a worker that stopped sending heartbeats")
 		if got.Left == 0 {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // observer is what a Reaper needs of Redis.
@@ -57,16 +59,13 @@ func (p *Reaper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		queues, _ := p.queue.Queues(ctx) // none while Redis is away
 		for _, name := range queues {
-			pulse, err := p.queue.Observe(ctx, name, p.timing)
+			err := p.tick(ctx, name)
 			alien := errors.Is(err, queue.ErrTiming) || errors.Is(err, queue.ErrLayout)
 			if alien && !unfit[name] {
 				p.log.Error().Err(err).Str("queue", name).Msg("this process cannot take back jobs of dead workers here")
 			}
 			if alien || err == nil { // an outage between is no news
 				unfit[name] = alien
-			}
-			if err == nil && pulse.Overdue != "" {
-				reapAll(ctx, reapOf{p.queue, name}, pulse.Overdue, p.log.With().Str("queue", name).Logger())
 			}
 		}
 		timer := time.NewTimer(jitter(p.timing.Interval))
@@ -77,6 +76,19 @@ func (p *Reaper) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tick observes a queue and reaps the dead that it is told of, one after the other: many may have died at once.
+func (p *Reaper) tick(ctx context.Context, name string) error {
+	for {
+		pulse, err := p.queue.Observe(ctx, name, p.timing)
+		if err != nil || pulse.Overdue == "" {
+			return err
+		}
+		if !reapAll(ctx, reapOf{p.queue, name}, pulse.Overdue, p.log.With().Str("queue", name).Logger()) {
+			return nil
+		}
+	}
 }
 
 // reapOf is the reaper of one queue.

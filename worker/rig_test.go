@@ -51,7 +51,7 @@ func prepare(s *store, slots int, h Handler, change ...func(*Config)) *rig {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r.runner = newRunner(s.link(), s.link(), c, slots, func(string) Handler { return r.diary.write(h) })
+	r.runner = newRunner(s.link(), c, slots, func(string) Handler { return r.diary.write(h) })
 	return r
 }
 

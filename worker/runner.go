@@ -20,6 +20,7 @@ type link interface {
 	Close() error
 	exchanger
 	beater
+	waiter
 	Leave(ctx context.Context, worker string) (bool, error)
 	Trim(ctx context.Context, most int, retention time.Duration) (int, bool, error)
 }
@@ -37,12 +38,11 @@ const (
 // heartbeat; and the waker, which waits for the wake token.
 type runner struct {
 	link    link
-	pop     waiter
 	config  Config
 	slots   int
 	handler func(jobType string) Handler
 	log     zerolog.Logger
-	outage  outage
+	outage  *outage
 
 	fenceTold, troubleTold seldom
 
@@ -54,9 +54,9 @@ type runner struct {
 	memory
 }
 
-func newRunner(l link, pop waiter, c Config, slots int, handler func(string) Handler) *runner {
+func newRunner(l link, c Config, slots int, handler func(string) Handler) *runner {
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
-	r := &runner{link: l, pop: pop, config: c, slots: slots, handler: handler, log: log, outage: outage{log: log},
+	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger},
 		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
 	r.renew()
@@ -90,7 +90,7 @@ func (r *runner) run(ctx context.Context) error {
 		r.mu.Unlock()
 	}
 	endWaking()
-	_ = r.pop.Close() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
+	_ = r.link.StopWaiting() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
 	r.mu.Lock()
 	r.stopping, r.want = true, true // a token may have been lost with the pop: it is passed on, see plan
 	r.mu.Unlock()
@@ -207,29 +207,6 @@ func newID(info queue.WorkerInfo) string {
 	return fmt.Sprintf("%s:%d:%s", strings.ReplaceAll(info.Host, ":", "-"), info.PID, hex.EncodeToString(b[:]))
 }
 
-// outage logs that Redis went away and that it is back, once each, and a reminder every 30 s between. An outage that begins
-// within 5 s of the last warning is told of when these have passed, if it is not over by then.
-type outage struct {
-	log   zerolog.Logger
-	since time.Time // zero while Redis is there
-	told  time.Time
-}
-
-func (o *outage) failed(err error) {
-	now := time.Now()
-	if o.since.IsZero() {
-		o.since = now
-	}
-	switch quiet := now.Sub(o.told); {
-	case o.told.Before(o.since) && quiet >= 5*time.Second:
-		o.told = now
-		o.log.Warn().Err(err).Msg("Redis cannot be reached; running handlers go on, nothing new is claimed: waiting")
-	case quiet >= 30*time.Second:
-		o.told = now
-		o.log.Warn().Err(err).Dur("for_ms", now.Sub(o.since)).Msg("Redis still cannot be reached")
-	}
-}
-
 // seldom keeps what happens again and again from filling the log.
 type seldom struct{ last time.Time }
 
@@ -240,11 +217,4 @@ func (s *seldom) again(every time.Duration) bool {
 	}
 	s.last = time.Now()
 	return true
-}
-
-func (o *outage) over() {
-	if !o.since.IsZero() && !o.told.Before(o.since) {
-		o.log.Info().Dur("for_ms", time.Since(o.since)).Msg("Redis is back")
-	}
-	o.since = time.Time{}
 }

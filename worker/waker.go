@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// waiter is what the waker needs of Redis: a link of its own, since only closing it ends a pop that is under way.
+// waiter is what the waker needs of Redis. Only StopWaiting ends a pop that is under way.
 type waiter interface {
 	Wait(ctx context.Context, most time.Duration) (bool, error)
-	Close() error
+	StopWaiting() error
 }
 
 // wakeLoop waits for the wake token while a slot is free. It may lose a token to a broken connection; then the heartbeat's
-// fallback finds the job. It ends when ctx ends and the pop's link is closed.
+// fallback finds the job. It ends when ctx ends and the pop under way is stopped.
 func (r *runner) wakeLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.mu.Lock()
@@ -25,7 +25,7 @@ func (r *runner) wakeLoop(ctx context.Context) {
 			}
 			continue
 		}
-		token, err := r.pop.Wait(ctx, waitMost)
+		token, err := r.link.Wait(ctx, waitMost)
 		if err != nil {
 			select {
 			case <-ctx.Done():

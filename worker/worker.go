@@ -45,6 +45,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all []*runner
+	shared := &outage{log: w.config.Logger} // an outage is one for all queues
 	handlers := w.wrapped()
 	handler := func(jobType string) Handler { return handlers[jobType] }
 	for name, slots := range w.config.Queues {
@@ -52,11 +53,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("worker: %w", err)
 		}
-		pop, err := w.queue.Link(name)
-		if err != nil {
-			return fmt.Errorf("worker: %w", err)
-		}
-		all = append(all, newRunner(link, pop, w.config, slots, handler))
+		r := newRunner(link, w.config, slots, handler)
+		r.outage = shared
+		all = append(all, r)
 	}
 	w.mu.Lock()
 	w.runners = all
