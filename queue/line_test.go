@@ -104,6 +104,39 @@ func TestHangInTheHandshakeOfALaterConnection(t *testing.T) {
 	expectUnavailable(t, "enqueue", err)
 }
 
+// While Redis hangs only what was on its way when it began to is of unknown outcome. Who comes later, with whatever
+// deadline, waits for a connection and is told that nothing was sent; and indeed nothing is there afterwards.
+func TestOnlyWhatWasSentIsUnknown(t *testing.T) {
+	s := redistest.Own(t)
+	c := open(t, s.URL(), bound)
+	if _, err := c.Enqueue(t.Context(), queue.NewJob{}); err != nil {
+		t.Fatal(err)
+	}
+	s.Pause(t)
+	first, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := c.Enqueue(first, queue.NewJob{})
+	expectUnknown(t, "the first", err)
+	var all sync.WaitGroup
+	ids := make([]string, 20)
+	for i := range ids {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(100+20*i)*time.Millisecond)
+			defer cancel()
+			e, err := c.Enqueue(ctx, queue.NewJob{})
+			ids[i] = e.ID
+			expectUnavailable(t, "a later one", err)
+		})
+	}
+	all.Wait()
+	s.Resume(t)
+	for _, id := range ids {
+		if n := s.Client().HExists(t.Context(), "punctual:{default}:jobs", id).Val(); n {
+			t.Errorf("job %s is there, though nothing was sent", id)
+		}
+	}
+}
+
 func TestSwallowedReplyOfEnqueue(t *testing.T) {
 	s := redistest.Any(t)
 	p := redistest.NewProxy(t, s.Addr())

@@ -202,3 +202,30 @@ func TestWorkerReapsTheDead(t *testing.T) {
 		}
 	})
 }
+
+// crowd is a queue with many dead workers, named one at a time.
+type crowd struct {
+	fakeObserver
+	dead []string
+}
+
+func (c *crowd) Observe(context.Context, string, queue.Timing) (queue.Pulse, error) {
+	if len(c.dead) == 0 {
+		return queue.Pulse{}, nil
+	}
+	return queue.Pulse{Overdue: c.dead[0]}, nil
+}
+
+func (c *crowd) Reap(_ context.Context, _, victim string) (queue.Reaped, error) {
+	c.dead = c.dead[1:]
+	return queue.Reaped{Verdict: "reaped", Rescheduled: 1}, nil
+}
+
+// Many workers die at once, with their machine: one tick takes back the jobs of all.
+func TestReaperTakesAllTheDeadInOneTick(t *testing.T) {
+	c := &crowd{dead: []string{"w1", "w2", "w3", "w4", "w5"}}
+	p := &Reaper{queue: c, timing: timing(queue.Timing{}), log: zerolog.Nop()}
+	if err := p.tick(t.Context(), "q"); err != nil || len(c.dead) > 0 {
+		t.Errorf("error %v, %v are left to the next tick", err, c.dead)
+	}
+}
