@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,12 +53,40 @@ func (v *verifier) subject(h http.Header) (string, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", fmt.Errorf("%w: not a Bearer token", errUnauthorized)
 	}
-	var claims jwt.RegisteredClaims
-	_, err := v.parser.ParseWithClaims(strings.TrimLeft(token, " "), &claims, func(*jwt.Token) (any, error) { return v.secret, nil })
+	var claims strictClaims
+	_, err := v.parser.ParseWithClaims(strings.TrimLeft(token, " "), &claims, v.key)
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", errUnauthorized, tokenFault(err))
 	}
 	return claims.Subject, nil
+}
+
+// key returns the secret, unless the token's header names extensions that must be understood (RFC 7515, 4.1.11): none is.
+func (v *verifier) key(t *jwt.Token) (any, error) {
+	if _, ok := t.Header["crit"]; ok {
+		return nil, errors.New("crit is not supported")
+	}
+	return v.secret, nil
+}
+
+// strictClaims takes times only as numbers (RFC 7519, NumericDate), where the library takes them in quotes as well.
+type strictClaims struct{ jwt.RegisteredClaims }
+
+func (c *strictClaims) UnmarshalJSON(b []byte) error {
+	var times struct {
+		ExpiresAt json.RawMessage `json:"exp"`
+		NotBefore json.RawMessage `json:"nbf"`
+		IssuedAt  json.RawMessage `json:"iat"`
+	}
+	if err := json.Unmarshal(b, &times); err != nil {
+		return err
+	}
+	for _, t := range []json.RawMessage{times.ExpiresAt, times.NotBefore, times.IssuedAt} {
+		if bytes.HasPrefix(t, []byte(`"`)) {
+			return errors.New("a time is not a number")
+		}
+	}
+	return json.Unmarshal(b, &c.RegisteredClaims)
 }
 
 // tokenFault says in fixed words what is wrong: the parser's own words may quote the token.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,15 @@ func TestTokens(t *testing.T) {
 		"one of several audiences": "Bearer " + hs256(jwt.MapClaims{"aud": []string{"others", "jobs"}}),
 		"no subject":               "Bearer " + hs256(jwt.MapClaims{"sub": nil}),
 	}
+	critical := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": at(60)})
+	critical.Header["crit"] = []string{"foo"}
+	crit, err := critical.SignedString(testSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
 	refused := map[string]string{
+		"exp in quotes":          "Bearer " + hs256(jwt.MapClaims{"exp": strconv.FormatInt(at(60), 10)}),
+		"an unknown extension":   "Bearer " + crit,
 		"no header":              "",
 		"no scheme":              good,
 		"scheme alone":           "Bearer",

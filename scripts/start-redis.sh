@@ -127,7 +127,10 @@ start_container() {
     run_container "$container" "$image" --publish "127.0.0.1:$port:6379" --volume "$container:/data" -- \
         redis-server --dir /data --protected-mode no "${settings[@]}" ||
         die "the container did not start, see above"
-    await answers_pong || die "Redis does not answer on 127.0.0.1:$port: see docker logs $container"
+    await answers_pong || {
+        docker stop "$container" >/dev/null 2>&1 || true # the next start must not take it for one that works
+        die "Redis does not answer on 127.0.0.1:$port: see docker logs $container"
+    }
 }
 
 start_process() {

@@ -41,11 +41,20 @@ func JSON[T any](f func(ctx context.Context, payload T) error) Handler {
 		var payload T
 		if len(job.Payload) > 0 {
 			if err := json.Unmarshal(job.Payload, &payload); err != nil {
-				return Permanent(fmt.Errorf("payload of job type %s: %w", job.Type, err))
+				return Permanent(fmt.Errorf("payload of job type %s %s", job.Type, misfit[T](err)))
 			}
 		}
 		return f(ctx, payload)
 	}
+}
+
+// misfit says why a payload does not fit, without quoting it: errors are logged and kept, payloads are not.
+func misfit[T any](err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return fmt.Sprintf("does not fit %T: field %s must be %s", *new(T), wrong.Field, wrong.Type)
+	}
+	return fmt.Sprintf("does not fit %T", *new(T))
 }
 
 // Permanent makes an error final: the job goes to dead without a retry.

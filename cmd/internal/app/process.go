@@ -60,9 +60,9 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 			p.log.Info().Str("cause", cause.Error()).Msg("shutting down; a second signal exits at once")
 		}
 	})
-	context.AfterFunc(ctx, told)
+	silent := context.AfterFunc(ctx, told)
 	err = s.work(ctx, p)
-	if ctx.Err() != nil {
+	if silent(); ctx.Err() != nil {
 		told() // the shutdown may be over before that function began
 	}
 	switch {

@@ -12,12 +12,13 @@ import (
 	"github.com/punctualq/punctual/worker"
 )
 
-// decode reads a payload strictly. One that does not fit is a permanent failure: it would not fit the next time either.
+// decode reads a payload strictly. One that does not fit is a permanent failure: it would not fit the next time either. The
+// decoder's own words may quote the payload, which is never logged: they are left out.
 func decode(job worker.Job, into any, want string) error {
 	d := json.NewDecoder(bytes.NewReader(job.Payload))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return worker.Permanent(fmt.Errorf("payload of job type %s must be %s: %w", job.Type, want, err))
+	if d.Decode(into) != nil {
+		return worker.Permanent(fmt.Errorf("payload of job type %s must be %s", job.Type, want))
 	}
 	return nil
 }
