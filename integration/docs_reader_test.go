@@ -193,7 +193,7 @@ func (r *reader) await(at string, b block) {
 		}
 		return false
 	}
-	for deadline := time.Now().Add(60 * time.Second); !done(); {
+	for deadline := time.Now().Add(150 * time.Second); !done(); {
 		select {
 		case <-term.gone:
 			if done() {
