@@ -79,16 +79,16 @@ func TestShutdown(t *testing.T) {
 		c := r.Client()
 		server := startServer(t, r)
 		worker := startJobqueue(t, r)
-		server.mustRegister(t, `{"type": "sleep", "payload": {"seconds": 2}, "delay_seconds": 0}`)
-		redistest.Await(t, 10*time.Second, "the job to run", func() bool { return processing(t, c, 0) == 1 })
+		server.mustRegister(t, `{"type": "sleep", "payload": {"seconds": 5}, "delay_seconds": 0}`)
+		awaitRunning(t, c, server, worker)
 		worker.signal(t, syscall.SIGTERM)
 		worker.awaitLog(t, 5*time.Second, "shut")
 		late := server.mustRegister(t, `{"delay_seconds": 0}`)
 		if code := worker.awaitExit(t, 20*time.Second); code != 0 {
 			t.Errorf("exit code %d, want 0", code)
 		}
-		if done := stat(t, c, "default", "done"); done != 1 {
-			t.Errorf("done = %d, want 1: the handler may finish", done)
+		if done := stat(t, c, "default", "done"); done != 2 {
+			t.Errorf("done = %d, want 2: the handler may finish", done)
 		}
 		if err := c.ZScore(t.Context(), scheduledKey, late).Err(); err != nil {
 			t.Errorf("a job that came after the signal was claimed: %v", err)
@@ -97,7 +97,7 @@ func TestShutdown(t *testing.T) {
 
 		second := startJobqueue(t, r)
 		server.mustRegister(t, `{"type": "sleep", "payload": {"seconds": 60}, "delay_seconds": 0}`)
-		redistest.Await(t, 10*time.Second, "the job to run", func() bool { return processing(t, c, 0) == 1 })
+		awaitRunning(t, c, server, second)
 		second.signal(t, syscall.SIGINT)
 		second.awaitLog(t, 5*time.Second, "shut")
 		redistest.Await(t, 2*time.Second, "a further signal to end it at once", func() bool {
