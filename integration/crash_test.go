@@ -127,6 +127,9 @@ func TestFrozenWorker(t *testing.T) {
 		server := startServer(t, r)
 		frozen := startJobqueue(t, r, "LOG_LEVEL=debug")
 		first := keysLike(t, c, "punctual:{default}:heartbeat:*")
+		if len(first) != 1 {
+			t.Fatalf("a worker that calls itself ready has the heartbeats %v", first)
+		}
 		id := server.mustRegister(t, `{"type": "sleep", "payload": {"seconds": 60}, "delay_seconds": 0, "max_retry": 5}`)
 		awaitRunning(t, c, server, frozen)
 		frozen.signal(t, syscall.SIGSTOP)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/punctualq/punctual/queue"
@@ -91,10 +93,14 @@ func (w *Worker) Health(ctx context.Context) []queue.Problem {
 	problems := w.queue.Health(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	able := map[string]bool{} // empty before Run
 	for _, r := range w.runners {
-		if !r.able() {
+		able[r.link.Queue()] = r.able()
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.config.Queues)) {
+		if !able[name] {
 			problems = append(problems, queue.Problem{Code: "worker-unregistered",
-				Reason: "no heartbeat of this worker has reached queue " + r.link.Queue() + " lately"})
+				Reason: "no heartbeat of this worker has reached queue " + name + " lately"})
 		}
 	}
 	return problems

@@ -63,6 +63,9 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if problems := w.Health(t.Context()); len(problems) != 1 || problems[0].Code != "worker-unregistered" {
+		t.Errorf("before Run: %+v", problems)
+	}
 	ran := make(chan []queue.Problem, 1)
 	w.Handle("test", func(ctx context.Context, _ Job) error { ran <- w.Health(ctx); return nil })
 	if _, err := q.Enqueue(t.Context(), queue.NewJob{Queue: "a", Type: "test", Payload: json.RawMessage(`1`)}); err != nil {
