@@ -64,6 +64,9 @@ func (b *bench) runAll(ctx context.Context, cases []benchCase, show func(line)) 
 	var wrong []error
 	for _, c := range cases {
 		done, checked, err := b.runCase(ctx, c)
+		if ctx.Err() != nil {
+			return lines, errInterrupted
+		}
 		if err != nil {
 			return lines, fmt.Errorf("case %s: %w", c.name, err)
 		}
@@ -116,19 +119,37 @@ func (b *bench) runCase(ctx context.Context, c benchCase) ([]line, map[string]co
 	return lines, checked, nil
 }
 
+var (
+	errInterrupted = errors.New("interrupted")
+	errSlow        = errors.New("not done within 10 minutes")
+)
+
 // once is one measurement. It has 10 minutes.
 func (b *bench) once(ctx context.Context, c benchCase, side string, run int) (figures, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, errSlow)
 	defer cancel()
 	s, err := sideOf(side)
 	if err != nil {
 		return figures{}, err
 	}
-	m := &measurement{side: s, name: side, quick: b.quick, run: run,
+	m := &measurement{side: s, family: family{ctx: ctx}, name: side, quick: b.quick, run: run,
 		seen: figures{values: map[string]float64{}, extras: map[string]map[string]float64{}}}
 	f, err := c.measure(ctx, m)
 	m.close()
+	if err != nil && ctx.Err() != nil { // what else is said then is only that the children are gone
+		err = context.Cause(ctx)
+	}
 	return f, err
+}
+
+// sleep ends early, with an error, when ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // measurement is one side in one run of one case.

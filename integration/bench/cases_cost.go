@@ -32,7 +32,9 @@ func measureIdle(ctx context.Context, m *measurement) (figures, error) {
 	if err != nil {
 		return m.seen, err
 	}
-	time.Sleep(span / 10) // it starts, and is idle afterwards
+	if err := sleep(ctx, span/10); err != nil { // it starts, and is idle afterwards
+		return m.seen, err
+	}
 	reads := func() (float64, error) { return m.info(ctx, "stats", "total_reads_processed") }
 	begin := time.Now()
 	before, err := w.ask("cpu")
@@ -43,7 +45,9 @@ func measureIdle(ctx context.Context, m *measurement) (figures, error) {
 	if err != nil {
 		return m.seen, err
 	}
-	time.Sleep(span) // the measured time itself
+	if err := sleep(ctx, span); err != nil { // the measured time itself
+		return m.seen, err
+	}
 	to, err := reads()
 	if err != nil {
 		return m.seen, err

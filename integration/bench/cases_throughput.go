@@ -148,7 +148,7 @@ func measureBurst(ctx context.Context, m *measurement) (figures, error) {
 	const param = "50k due at once"
 	n, ahead := m.n(50_000, 1_000), 12*time.Second
 	if m.quick {
-		ahead = 2 * time.Second
+		ahead = 3 * time.Second // of which up to one is cut off
 	}
 	if err := m.fresh(ctx); err != nil {
 		return m.seen, err
@@ -166,6 +166,9 @@ func measureBurst(ctx context.Context, m *measurement) (figures, error) {
 		return m.seen, fmt.Errorf("the jobs were due before all were handed in")
 	}
 	if err := m.ConfigResetStat(ctx).Err(); err != nil {
+		return m.seen, err
+	}
+	if err := m.SlowLogReset(ctx).Err(); err != nil { // the filling was slow, too
 		return m.seen, err
 	}
 	gaps := m.watchHeartbeats(ctx)

@@ -111,8 +111,8 @@ type child struct {
 	first reply
 }
 
-// startChild returns once the child is ready.
-func startChild(t task) (*child, error) {
+// startChild returns once the child is ready. It is killed when ctx ends, so that nobody waits for its answer any more.
+func startChild(ctx context.Context, t task) (*child, error) {
 	arg, err := json.Marshal(t)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func startChild(t task) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{task: t, cmd: exec.Command(self, "child", string(arg))}
+	c := &child{task: t, cmd: exec.CommandContext(ctx, self, "child", string(arg))}
 	c.cmd.Stderr, c.cmd.SysProcAttr = os.Stderr, childAttributes()
 	c.cmd.Env = append(os.Environ(), childMark+"=1")
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -172,14 +172,15 @@ func (c *child) end() {
 	_ = c.cmd.Wait()
 }
 
-// family ends all children of a measurement.
+// family ends all children of a measurement, none of which outlives ctx.
 type family struct {
+	ctx context.Context
 	mu  sync.Mutex
 	all []*child
 }
 
 func (f *family) start(t task) (*child, error) {
-	c, err := startChild(t)
+	c, err := startChild(f.ctx, t)
 	if err == nil {
 		f.mu.Lock()
 		f.all = append(f.all, c)

@@ -53,6 +53,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *docs != "" && (*quick || *names != "") {
 		return errors.New("-docs needs all cases and no -quick: a page of figures must be whole")
 	}
+	if *docs != "" {
+		for _, language := range languages { // better now than after half an hour
+			if _, err := os.Stat(filepath.Join(*docs, language)); err != nil {
+				return err
+			}
+		}
+	}
 	b := &bench{runs: max(1, *runs), quick: *quick, log: stderr}
 	if *quick {
 		b.runs = 1
@@ -73,6 +80,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return writeDocs(*docs, lines)
 }
 
+var languages = []string{"en", "ja"}
+
 // writeDocs writes the page in both languages and the raw lines beside it.
 func writeDocs(folder string, lines []line) error {
 	var raw bytes.Buffer
@@ -83,7 +92,7 @@ func writeDocs(folder string, lines []line) error {
 		return err
 	}
 	m := thisMachine()
-	for _, language := range []string{"en", "ja"} {
+	for _, language := range languages {
 		page, err := report(language, m, lines)
 		if err != nil {
 			return err

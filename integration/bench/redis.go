@@ -24,6 +24,9 @@ type server struct {
 	cmd *exec.Cmd
 }
 
+// slowest is how many slow commands a server remembers.
+const slowest = 10_000
+
 // startServer starts one on a free port.
 func startServer(ctx context.Context) (*server, error) {
 	path, err := exec.LookPath("redis-server")
@@ -51,7 +54,7 @@ func tryServer(ctx context.Context, path string) (*server, error) {
 	}
 	var said bytes.Buffer
 	cmd := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--maxclients", "2000", "--slowlog-log-slower-than", "1000", "--dir", dir)
+		"--maxclients", "2000", "--slowlog-log-slower-than", "1000", "--slowlog-max-len", strconv.Itoa(slowest), "--dir", dir)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &said, &said, childAttributes()
 	if err := cmd.Start(); err != nil {
 		_ = os.RemoveAll(dir)
@@ -154,7 +157,7 @@ func (s *server) blocked(ctx context.Context) (p99 float64, longest float64, err
 			return 0, 0, fmt.Errorf("INFO latencystats: p99 is %q", v)
 		}
 	}
-	slow, err := s.SlowLogGet(ctx, 128).Result()
+	slow, err := s.SlowLogGet(ctx, slowest).Result()
 	if err != nil {
 		return 0, 0, err
 	}

@@ -31,8 +31,12 @@ type line struct {
 	RatioHand  *float64             `json:"ratio_hand"`      // us / hand
 	Runs       map[string][]float64 `json:"runs"`            // every measurement, in order
 	Checked    map[string]counts    `json:"checked"`         // sums over the runs of the case
-	Extra      map[string]any       `json:"extra,omitempty"` // what else was seen, medians by side
+	Extra      map[string]any       `json:"extra,omitempty"` // what else was seen, medians by side; maxima of what is in maxima
 }
+
+// maxima are the further figures of which the largest counts: they say what never happened.
+var maxima = map[string]bool{"slowest script (ms)": true, "longest time between heartbeats (ms)": true,
+	"most claims for one job": true, "latest (ms)": true, "early (%)": true}
 
 // makeLine takes medians and their ratios. extra holds samples of further figures by name.
 func makeLine(name, param, unit string, runs []sample, extra map[string][]sample, checked map[string]counts) line {
@@ -47,8 +51,10 @@ func makeLine(name, param, unit string, runs []sample, extra map[string][]sample
 	for figure, samples := range extra {
 		of := map[string]float64{}
 		for _, s := range sides {
-			if m := middle(samples, s); m != nil {
-				of[s] = *m
+			if v := values(samples, s); len(v) > 0 && maxima[figure] {
+				of[s] = slices.Max(v)
+			} else if len(v) > 0 {
+				of[s] = percentile(v, 50)
 			}
 		}
 		if l.Extra == nil {
