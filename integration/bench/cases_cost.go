@@ -135,15 +135,11 @@ func (m *measurement) costs(ctx context.Context, batches int) (map[string]float6
 	}
 	sum := map[string]float64{}
 	timed := func(verb string, f func() error) error {
-		before, err := m.scripts(ctx)
+		took, err := m.inScripts(ctx, f)
+		sum[verb] += took
 		if err != nil {
-			return err
+			err = fmt.Errorf("%s: %w", verb, err)
 		}
-		if err := f(); err != nil {
-			return fmt.Errorf("%s: %w", verb, err)
-		}
-		after, err := m.scripts(ctx)
-		sum[verb] += after - before
 		return err
 	}
 	jobs := make([]queue.NewJob, queue.ClaimLimit)
@@ -179,4 +175,17 @@ func (m *measurement) costs(ctx context.Context, batches int) (map[string]float6
 		sum[verb] /= float64(batches * len(jobs))
 	}
 	return sum, nil
+}
+
+// inScripts is the µs that Redis spends in scripts while f runs.
+func (m *measurement) inScripts(ctx context.Context, f func() error) (float64, error) {
+	before, err := m.scripts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := m.scripts(ctx)
+	return after - before, err
 }

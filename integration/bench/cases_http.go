@@ -29,7 +29,15 @@ func measureHTTP(ctx context.Context, m *measurement) (figures, error) {
 	if err != nil {
 		return m.seen, err
 	}
+	before, err := m.cpu(ctx)
+	if err != nil {
+		return m.seen, err
+	}
 	r, err := p.ask("go")
+	if err != nil {
+		return m.seen, err
+	}
+	after, err := m.cpu(ctx)
 	if err != nil {
 		return m.seen, err
 	}
@@ -43,6 +51,7 @@ func measureHTTP(ctx context.Context, m *measurement) (figures, error) {
 	if m.name != us {
 		return m.seen, nil
 	}
+	m.add("registrations", redisCPU, (after-before)/float64(n)*1e5)
 	left, err := m.left(ctx, m.Client)
 	m.check(counts{Lost: max(0, n-left), Twice: max(0, left-n)})
 	return m.seen, err
