@@ -13,15 +13,19 @@ import (
 const (
 	goStandIn = `#!/bin/sh
 here=$(dirname "$0")
+case $PWD in
+*/integration/bench) in_bench=-in-bench ;;
+*) in_bench= ;;
+esac
 case "$1 $2" in
 "env CGO_ENABLED") [ -e "$here/no-cgo" ] && echo 0 || echo 1 ;;
 "env CC") [ -e "$here/no-compiler" ] && echo no-such-compiler || echo "sh -c" ;;
 "build "*) [ ! -e "$here/build-fails" ] ;;
-"vet "*) [ ! -e "$here/vet-fails" ] ;;
+"vet "*) [ ! -e "$here/vet-fails$in_bench" ] ;;
 "test "*)
-	echo "$* [$PUNCTUAL_TEST_REDIS]" >>"$here/tests"
+	echo "$* [$PUNCTUAL_TEST_REDIS]$in_bench" >>"$here/tests"
 	[ ! -e "$here/skips" ] || cat "$here/skips" >>"$PUNCTUAL_TEST_SKIPPED"
-	[ ! -e "$here/test-fails" ]
+	[ ! -e "$here/test-fails$in_bench" ]
 	;;
 esac
 `
@@ -39,6 +43,9 @@ func withGo(t *testing.T, w *workbench) string {
 		}
 	}
 	w.env = append(w.env, "PATH="+dir+":"+os.Getenv("PATH"), "PUNCTUAL_TEST_REDIS=embedded")
+	if err := os.MkdirAll(filepath.Join(w.dir, "integration", "bench"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 
@@ -63,6 +70,7 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 	}
 	want := []string{
 		"test -race -p 1 -count=1 -timeout 10m ./... [embedded]",
+		"test -count=1 -timeout 5m ./... [embedded]-in-bench", // with arguments only what they say
 		"test -race -p 1 -count=1 -timeout 10m ./... -run A|B [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./queue -v [embedded]",
 	}
@@ -83,6 +91,21 @@ func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
 			t.Errorf("%s: it says\n%s", what, said)
 		}
 		tests(t, dir) // whatever fails, the tests have run
+	}
+}
+
+func TestTestScriptFailsWhenTheHarnessFails(t *testing.T) {
+	for what, calls := range map[string]int{"test-fails-in-bench": 2, "vet-fails-in-bench": 1} {
+		w := newWorkbench(t)
+		dir := withGo(t, w)
+		touch(t, dir, what)
+		cmd, out := w.script("test")
+		if err := cmd.Run(); err == nil {
+			t.Errorf("%s: it succeeds:\n%s", what, out)
+		}
+		if got := tests(t, dir); len(got) != calls {
+			t.Errorf("%s: go test was called with %q", what, got)
+		}
 	}
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests. Arguments are passed on to go test; a package among them replaces ./... .
+# All tests. Arguments are passed on to go test; a package among them replaces ./... . Without any, the benchmark harness is
+# tested as well: integration/bench, a module of its own.
 #
 # The Redis of the tests is chosen once, here: containers where a Docker engine answers and can
 # provide the image, else redis-server processes (installed by apt where that may be done), else
@@ -69,6 +70,11 @@ go vet $race ./... || failed=1
 # -count=1: a result from the cache would say nothing about this Redis.
 # shellcheck disable=SC2086 # either may be empty
 go test $race -p 1 -count=1 -timeout 10m $packages "$@" || failed=1
+
+# Without -race, which would only slow down what the harness measures. It runs every case once, with few jobs.
+if [ $# = 0 ]; then
+    (cd integration/bench && go vet ./... && go test -count=1 -timeout 5m ./...) || failed=1
+fi
 
 if [ -s "$PUNCTUAL_TEST_SKIPPED" ]; then
     echo "skipped for lack of a real Redis: $(sort -u "$PUNCTUAL_TEST_SKIPPED" | paste -sd' ' -)"
