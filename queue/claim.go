@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -56,9 +57,11 @@ func (l *Link) claims(x *call, number int64) (Claims, error) {
 	if words[2] != "" {
 		c.NextDue = time.UnixMilli(millis(words[2]))
 	}
+	prefix := strconv.FormatInt(number, 10) + ":"
+	c.Jobs = make([]Claimed, 0, (len(words)-5)/4)
 	for w := words[5:]; len(w) > 0; w = w[4:] {
 		job, corrupt := decodeJob(l.queue, w[0], w[1])
-		c.Jobs = append(c.Jobs, Claimed{Element: fmt.Sprintf("%d:%s", number, w[0]), Job: job, Attempt: int(millis(w[2])),
+		c.Jobs = append(c.Jobs, Claimed{Element: prefix + w[0], Job: job, Attempt: int(millis(w[2])),
 			Due: time.UnixMilli(millis(w[3])), At: c.Now, Corrupt: corrupt})
 	}
 	return c, nil

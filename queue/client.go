@@ -51,7 +51,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	}
 	c := &Client{opts: opts, timeout: o.Timeout}
 	c.enqueue, c.ask = c.newLine(1), c.newLine(4)
-	c.combine.ready = c.reach
+	c.combine.ready, c.combine.abort = c.reach, c.enqueue.abort
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := c.checkLayout(ctx); errors.Is(err, ErrLayout) {

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,9 +34,12 @@ type group struct {
 }
 
 // combiner gathers the jobs of many callers into batches: what arrives while a flush is under way goes with the next one.
-// A flush runs in a goroutine of its own that lives only while somebody waits, so that each caller can leave at its own
-// deadline and nobody's deadline cuts off the others.
+// Who finds no flush under way sends his own jobs himself, which saves a change of goroutines. What others hand in meanwhile is
+// flushed by a goroutine that lives only while somebody waits, so that each caller can leave at its own deadline and
+// nobody's deadline cuts off the others.
 type combiner struct {
+	// abort, if set, ends the flush under way: he who flushes for himself has left before his deadline.
+	abort func()
 	// ready, if set, makes sure that Redis answers before jobs for these queues are sent. Until then those who wait can
 	// leave in the knowledge that nothing was sent.
 	ready func(ctx context.Context, queues []string) error
@@ -50,12 +54,19 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 	if len(jobs) == 0 || ctx.Err() != nil { // who has left already sends nothing
 		return
 	}
+	b.mu.Lock()
+	if !b.flushing && fits(jobs) == len(jobs) {
+		b.flushing = true
+		b.mu.Unlock()
+		b.alone(ctx, flush, jobs)
+		b.pass(flush)
+		return
+	}
 	g := &group{left: len(jobs), done: make(chan struct{})}
 	g.deadline, _ = ctx.Deadline()
 	for _, p := range jobs {
 		p.group = g
 	}
-	b.mu.Lock()
 	b.waiting = append(b.waiting, jobs...)
 	start := !b.flushing
 	b.flushing = true
@@ -70,10 +81,54 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 	}
 }
 
+// alone flushes the caller's own jobs, which nobody else waits for. It returns when they are answered or ctx ends.
+func (b *combiner) alone(ctx context.Context, flush func(context.Context, []*pending), jobs []*pending) {
+	if err := b.reach(ctx, jobs); err != nil {
+		for _, p := range jobs {
+			p.answer(time.Time{}, err)
+		}
+		return
+	}
+	for _, p := range jobs {
+		p.send()
+	}
+	if ctx.Done() != nil && b.abort != nil { // a deadline ends the flush by itself, but he may leave before
+		aborted := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() { defer close(aborted); b.abort() })
+		defer func() {
+			if !stop() {
+				<-aborted // or it would end the flush of somebody else
+			}
+		}()
+	}
+	flush(ctx, jobs)
+}
+
+// pass hands the flushing on to a loop if somebody waits.
+func (b *combiner) pass(flush func(context.Context, []*pending)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.flushing = len(b.waiting) > 0; b.flushing {
+		go b.loop(flush)
+	} else {
+		b.waiting = nil
+	}
+}
+
+// fits is how many of the jobs, from the first on, go into one batch; at least one.
+func fits(jobs []*pending) int {
+	n, bytes := 0, 0
+	for n < len(jobs) && n < batchJobs && (n == 0 || bytes+len(jobs[n].record) <= batchBytes) {
+		bytes += len(jobs[n].record)
+		n++
+	}
+	return n
+}
+
 // loop flushes until nobody waits.
 func (b *combiner) loop(flush func(context.Context, []*pending)) {
 	for {
-		if err := b.reach(); err != nil {
+		if err := b.reachNext(); err != nil {
 			b.refuse(err)
 			continue
 		}
@@ -99,22 +154,29 @@ func (b *combiner) loop(flush func(context.Context, []*pending)) {
 // reachWithin bounds one attempt to find out whether Redis answers.
 const reachWithin = time.Second
 
-// reach asks whether Redis answers, if anybody waits.
-func (b *combiner) reach() error {
-	seen := map[string]bool{}
-	var queues []string
+// reachNext asks whether Redis answers, if anybody waits.
+func (b *combiner) reachNext() error {
 	b.mu.Lock()
-	for _, p := range b.waiting[:min(len(b.waiting), batchJobs)] {
-		if !seen[p.queue] {
-			seen[p.queue] = true
+	next := slices.Clone(b.waiting[:min(len(b.waiting), batchJobs)])
+	b.mu.Unlock()
+	if len(next) == 0 {
+		return nil
+	}
+	return b.reach(context.Background(), next)
+}
+
+// reach asks whether Redis answers and knows the queues of these jobs.
+func (b *combiner) reach(ctx context.Context, jobs []*pending) error {
+	if b.ready == nil {
+		return nil
+	}
+	queues := make([]string, 0, 1)
+	for _, p := range jobs {
+		if !slices.Contains(queues, p.queue) {
 			queues = append(queues, p.queue)
 		}
 	}
-	b.mu.Unlock()
-	if b.ready == nil || len(queues) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), reachWithin)
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
 	return b.ready(ctx, queues)
 }
@@ -141,17 +203,12 @@ func (b *combiner) answered(p *pending) {
 func (b *combiner) take() (batch []*pending, deadline time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n, bytes, forever := 0, 0, false
-	for n < len(b.waiting) && n < batchJobs && (n == 0 || bytes+len(b.waiting[n].record) <= batchBytes) {
-		p := b.waiting[n]
-		p.mu.Lock()
-		p.sent = true
-		p.mu.Unlock()
-		bytes += len(p.record)
+	n, forever := fits(b.waiting), false
+	for _, p := range b.waiting[:n] {
+		p.send()
 		if forever = forever || p.group.deadline.IsZero(); p.group.deadline.After(deadline) {
 			deadline = p.group.deadline
 		}
-		n++
 	}
 	batch = append(batch, b.waiting[:n]...)
 	if b.waiting = b.waiting[n:]; n == 0 {
@@ -174,6 +231,13 @@ func (b *combiner) withdraw(g *group) {
 		}
 	}
 	b.waiting = kept
+}
+
+// send notes that the job is part of a flush from now on.
+func (p *pending) send() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = true
 }
 
 func (p *pending) answer(due time.Time, err error) {

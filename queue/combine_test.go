@@ -33,7 +33,11 @@ func (f *flushes) flush(ctx context.Context, batch []*pending) {
 	f.deadlines = append(f.deadlines, deadline)
 	f.mu.Unlock()
 	if f.release != nil {
-		<-f.release
+		select {
+		case <-f.release:
+		case <-ctx.Done(): // as Redis does: the caller's deadline is that of the connection
+			return
+		}
 	}
 	for _, p := range batch {
 		p.answer(time.UnixMilli(1), nil)
@@ -110,7 +114,7 @@ func TestCombineEachReturnsAtItsOwnDeadline(t *testing.T) {
 		f := &flushes{release: make(chan struct{})}
 		var all sync.WaitGroup
 		start := time.Now()
-		enter := func(id string, after time.Duration, want error) *pending {
+		enter := func(id string, after time.Duration, want error) {
 			p := jobs(id)
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), after)
@@ -124,25 +128,24 @@ func TestCombineEachReturnsAtItsOwnDeadline(t *testing.T) {
 				}
 			})
 			synctest.Wait()
-			return p[0]
 		}
-		hung := enter("hung", time.Minute, ErrOutcomeUnknown)
+		enter("hung", time.Minute, ErrOutcomeUnknown)
 		for i := range 50 {
 			enter(fmt.Sprintf("waits %d", i), time.Duration(50-i)*time.Second, ErrUnavailable)
 		}
 		all.Wait()
-		f.release <- struct{}{}
 		synctest.Wait()
 		if len(f.batches) != 1 {
 			t.Errorf("who has left must not be sent: %v", f.batches)
 		}
-		if err := hung.told().Err; err != nil {
-			t.Errorf("the answer came late: %v", err)
+		if b.flushing || b.waiting != nil {
+			t.Error("nobody waits, and yet a flush is under way")
 		}
 	})
 }
 
-// A flush ends a little before the last of those who wait for it, so that he learns whether it was sent.
+// Who flushes for himself has until his own deadline. A flush for others ends a little before the last of those who wait for
+// it, so that he learns whether it was sent.
 func TestCombineDeadlineOfAFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b combiner
@@ -167,7 +170,7 @@ func TestCombineDeadlineOfAFlush(t *testing.T) {
 		f.release <- struct{}{}
 		f.release <- struct{}{}
 		all.Wait()
-		for i, want := range []time.Duration{950 * time.Millisecond, 2950 * time.Millisecond, 0} {
+		for i, want := range []time.Duration{time.Second, 2950 * time.Millisecond, 0} {
 			if got := f.deadlines[i]; want == 0 && !got.IsZero() || want > 0 && got.Sub(start) != want {
 				t.Errorf("flush %d ends %s after the start, want %s", i, got.Sub(start), want)
 			}
@@ -208,6 +211,36 @@ func TestCombineSendsNothingOfACallerThatHasLeft(t *testing.T) {
 			t.Fatalf("sent: %v", f.batches)
 		}
 	}
+}
+
+// Who flushes for himself and leaves before any deadline returns at once, and what he left behind ends nobody else's flush.
+func TestEnqueueReturnsWhenItsContextIsCancelled(t *testing.T) {
+	s := redistest.Own(t)
+	c, err := Open(t.Context(), s.URL(), Options{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	q := redistest.Queue(t)
+	if _, err := c.Enqueue(t.Context(), NewJob{Queue: q, ID: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		s.Pause(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		answer := make(chan error, 1)
+		go func() { _, err := c.Enqueue(ctx, NewJob{Queue: q}); answer <- err }()
+		redistest.Await(t, time.Minute, "the flush", func() bool { _, flushing := c.Waiting(); return flushing && c.enqueue.sent.Load() })
+		cancel()
+		if err := <-answer; !errors.Is(err, ErrOutcomeUnknown) {
+			t.Errorf("%v, want an unknown outcome", err)
+		}
+		s.Resume(t)
+		if _, err := c.Enqueue(t.Context(), NewJob{Queue: q}); err != nil {
+			t.Error(err)
+		}
+	}
+	redistest.AssertConserved(t, s.Client(), q)
 }
 
 // Fifty callers and a slow Redis: what arrives while it is busy shares few scripts, and keeps the order of each caller.

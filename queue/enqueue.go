@@ -43,10 +43,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	for i, job := range jobs {
 		job, err := job.normalized()
 		if err == nil {
-			var record string
-			if record, err = job.encode(now); err == nil {
-				waiting[i] = &pending{queue: job.Queue, id: job.ID, record: record, delay: job.Delay}
-			}
+			waiting[i] = &pending{queue: job.Queue, id: job.ID, record: job.encode(now), delay: job.Delay}
 		}
 		if err != nil {
 			if len(jobs) > 1 {
@@ -89,9 +86,10 @@ func (c *Client) flush(ctx context.Context, batch []*pending) {
 	calls := make([]*call, len(order))
 	for i, q := range order {
 		k := keysOf(q)
-		args := []any{LayoutVersion}
-		for _, p := range byQueue[q] {
-			args = append(args, p.id, p.record, delayMS(p.delay))
+		args := make([]any, 1, 1+3*len(byQueue[q]))
+		args[0] = LayoutVersion
+		for _, p := range byQueue[q] { // by pointers: a string in an interface costs an allocation
+			args = append(args, &p.id, &p.record, delayMS(p.delay))
 		}
 		calls[i] = &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
 	}

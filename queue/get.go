@@ -22,7 +22,7 @@ type Info struct {
 
 // Get returns the job with this id, or ErrNotFound. A job whose record is no JSON is an error that says so.
 func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
-	if !queueName.MatchString(queue) {
+	if !isQueueName(queue) {
 		return Info{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
 	}
 	k := keysOf(queue)

@@ -3,7 +3,9 @@ package queue
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +22,7 @@ func encoded(t *testing.T, j NewJob) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := j.encode(clock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return j.encode(clock)
 }
 
 func TestRecordRepeatsNoDefaults(t *testing.T) {
@@ -169,5 +167,54 @@ func TestDelaysAreRoundedUp(t *testing.T) {
 		if got := delayMS(d); got != want {
 			t.Errorf("%s: %d, want %d", d, got, want)
 		}
+	}
+}
+
+// The quick way to read a record takes only what json.Unmarshal takes, and as the same thing.
+func TestQuickDecodeAgreesWithJSON(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	alphabet := []byte(`{}[]":,0123456789-+.eE \ntypepayloadmax_retrytimeout_mscreatednull` + "\x00\xff")
+	quick := 0
+	check := func(text string) {
+		r, ok := readRecord(text)
+		if !ok {
+			return
+		}
+		quick++
+		var want record
+		if err := json.Unmarshal([]byte(text), &want); err != nil || !reflect.DeepEqual(r, want) {
+			t.Errorf("%q: %+v, and json says %+v (%v)", text, r, want, err)
+		}
+	}
+	for _, job := range []NewJob{
+		{}, {ID: "a"}, {MaxRetry: 3}, {MaxRetry: NoRetry, Timeout: time.Minute}, {ID: "a", Type: "mail", MaxRetry: 999, Timeout: 1,
+			Payload: json.RawMessage(`{"to":"ann@example.org","n":[1,2.5e3,null,true,"\u00e9\""]}`)},
+		{Payload: json.RawMessage(`7`)}, {Payload: json.RawMessage(`""`)}, {Payload: json.RawMessage(`null`)},
+	} {
+		text := []byte(encoded(t, job))
+		if _, ok := readRecord(string(text)); !ok {
+			t.Errorf("%s is not read the quick way", text)
+		}
+		for range 20_000 {
+			spoiled := slices.Clone(text)
+			for range 1 + random.IntN(3) {
+				i := random.IntN(len(spoiled))
+				switch c := alphabet[random.IntN(len(alphabet))]; random.IntN(4) {
+				case 0:
+					spoiled = slices.Insert(spoiled, i, c)
+				case 1:
+					spoiled = append(slices.Delete(spoiled, i, i+1), ' ')
+				case 2:
+					spoiled = slices.Insert(spoiled, i, spoiled[random.IntN(i+1):i]...)
+				default:
+					spoiled[i] = c
+				}
+			}
+			check(string(spoiled))
+			check(strings.TrimSpace(string(spoiled)))
+		}
+	}
+	if quick < 1000 {
+		t.Errorf("only %d spoiled records were read the quick way: too few to say anything", quick)
 	}
 }

@@ -1,19 +1,12 @@
 package queue
 
-import (
-	"fmt"
-	"regexp"
-)
-
 // keyQueues is the SET of the names of known queues. It lies in a Cluster slot of its own and is written outside the scripts.
 const keyQueues = "punctual:queues"
-
-var queueName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
 // keys spells the Redis keys of one queue. All lie in one Cluster slot, for {queue} is a hash tag.
 type keys struct{ prefix string }
 
-func keysOf(queue string) keys { return keys{fmt.Sprintf("punctual:{%s}:", queue)} }
+func keysOf(queue string) keys { return keys{"punctual:{" + queue + "}:"} }
 
 func (k keys) jobs() string      { return k.prefix + "jobs" }      // HASH   id → the job as one line of JSON
 func (k keys) scheduled() string { return k.prefix + "scheduled" } // ZSET   id, scored by due time in ms

@@ -20,6 +20,7 @@ import (
 type line struct {
 	*redis.Client
 	sent atomic.Bool
+	last atomic.Pointer[net.Conn] // the connection that was dialed last
 }
 
 // newLine makes a line of at most size connections, dialed when needed. go-redis' own retries are off: it would retry a
@@ -33,6 +34,7 @@ func (c *Client) newLine(size int) *line {
 		if err != nil {
 			return nil, err
 		}
+		l.last.Store(&conn)
 		return watch(conn, &l.sent), nil
 	}
 	o.MaxRetries, o.DialerRetries = -1, 1
@@ -45,6 +47,13 @@ func (c *Client) newLine(size int) *line {
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	l.Client = redis.NewClient(&o)
 	return l
+}
+
+// abort ends what is under way on a line of one connection. The next use dials anew.
+func (l *line) abort() {
+	if conn := l.last.Load(); conn != nil {
+		_ = (*conn).Close()
+	}
 }
 
 // wire notes when a script is written to the connection.

@@ -20,7 +20,7 @@ type Link struct {
 
 // Link makes the connections of a worker to a queue; they are dialed when needed.
 func (c *Client) Link(queue string) (*Link, error) {
-	if !queueName.MatchString(queue) {
+	if !isQueueName(queue) {
 		return nil, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
 	}
 	return &Link{client: c, queue: queue, keys: keysOf(queue), bulk: c.newLine(1), beat: c.newLine(1), pop: c.newLine(1)}, nil

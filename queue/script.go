@@ -6,7 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,9 +29,26 @@ func loadScript(name string) script {
 		}
 		return string(b)
 	}
-	source := read("prologue") + read(name)
+	body := read(name)
+	source := helpersFor(body, read("prologue")) + body
 	sum := sha1.Sum([]byte(source))
 	return script{name, source, hex.EncodeToString(sum[:])}
+}
+
+var helperName = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
+
+// helpersFor returns those blocks of the prologue that body uses, and those that these use: each costs every call.
+func helpersFor(body, prologue string) string {
+	blocks := strings.Split(strings.TrimSpace(prologue), "\n\n")
+	used, kept := body, ""
+	for i := len(blocks) - 1; i >= 0; i-- { // a helper uses only those before it
+		name := helperName.FindStringSubmatch(blocks[i])
+		if name != nil && regexp.MustCompile(`\b`+name[1]+`\b`).MatchString(used) {
+			used += blocks[i]
+			kept = blocks[i] + "\n\n" + kept
+		}
+	}
+	return kept
 }
 
 // call is one script with its keys and arguments, and its reply.
@@ -40,7 +57,7 @@ type call struct {
 	keys   []string
 	args   []any
 	resent func(args []any) // adapts the arguments when the call is sent again, after the others of its pipeline
-	cmd    *redis.Cmd
+	cmd    *redis.StringSliceCmd
 	sent   bool // the last time it was sent, it may have left this process
 }
 
@@ -64,22 +81,20 @@ func (l *line) run(ctx context.Context, calls ...*call) {
 
 func (l *line) send(ctx context.Context, calls []*call, command string, body func(script) string) {
 	l.sent.Store(false)
-	cmds := make([]*redis.Cmd, len(calls))
-	for i, x := range calls {
+	for _, x := range calls {
 		args := make([]any, 0, 3+len(x.keys)+len(x.args))
 		args = append(args, command, body(x.script), len(x.keys))
-		for _, k := range x.keys {
-			args = append(args, k)
+		for i := range x.keys {
+			args = append(args, &x.keys[i])
 		}
-		cmds[i] = redis.NewCmd(ctx, append(args, x.args...)...)
-		x.cmd = cmds[i]
+		x.cmd = redis.NewStringSliceCmd(ctx, append(args, x.args...)...)
 	}
 	if len(calls) == 1 {
-		_ = l.Process(ctx, cmds[0]) // the error is in the command
+		_ = l.Process(ctx, calls[0].cmd) // the error is in the command
 	} else {
 		pipe := l.Pipeline()
-		for _, cmd := range cmds {
-			_ = pipe.Process(ctx, cmd)
+		for _, x := range calls {
+			_ = pipe.Process(ctx, x.cmd)
 		}
 		_, _ = pipe.Exec(ctx)
 	}
@@ -90,25 +105,11 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 
 // words returns the reply of a call as words, or one of the errors of errors.go.
 func (x *call) words() ([]string, error) {
-	// A reply that came counts: go-redis gives the error of a lost one to all of its pipeline.
-	values, _ := x.cmd.Val().([]any)
-	if err := x.cmd.Err(); err != nil && values == nil {
+	words, err := x.cmd.Val(), x.cmd.Err()
+	// A reply that came counts: go-redis gives the error of a lost one to all of its pipeline. Of one that was cut off the
+	// last word is missing, and no script that shares a pipeline has an empty one there.
+	if n := len(words); err != nil && (n == 0 || words[n-1] == "") {
 		return nil, classify(err, x.sent)
-	}
-	if values == nil {
-		return nil, fmt.Errorf("script %s: reply is %T, not a list", x.script.name, x.cmd.Val())
-	}
-	words := make([]string, len(values))
-	for i, v := range values {
-		switch w := v.(type) {
-		case string:
-			words[i] = w
-		case int64:
-			words[i] = strconv.FormatInt(w, 10)
-		case nil:
-		default:
-			return nil, fmt.Errorf("script %s: word %d of the reply is %T", x.script.name, i, v)
-		}
 	}
 	return words, nil
 }

@@ -39,8 +39,9 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 		follows = "1"
 	}
 	args = append(args, follows, worker)
-	for _, r := range results {
-		args = append(args, r.Element, string(r.Outcome), delayMS(max(r.Delay, 0)), r.Failure.encode())
+	for i := range results { // by pointers: a string in an interface costs an allocation
+		r := &results[i]
+		args = append(args, &r.Element, (*string)(&r.Outcome), delayMS(max(r.Delay, 0)), r.Failure.encode())
 	}
 	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
 	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),

@@ -22,6 +22,7 @@ func (r *runner) exchangeLoop(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		r.adoptUnknown(ctx)
+		r.letBegin()
 		r.mu.Lock()
 		next, passOn := r.plan()
 		wait := r.untilArmed()
@@ -167,7 +168,8 @@ func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
 	if claims.Armed {
 		r.armed = time.Now().Add(claims.NextDue.Sub(claims.Now))
 	}
-	more := len(claims.Jobs) == sent.Claim || !claims.NextDue.IsZero() && !claims.NextDue.After(claims.Now)
+	r.backlog = len(claims.Jobs) == sent.Claim
+	more := r.backlog || !claims.NextDue.IsZero() && !claims.NextDue.After(claims.Now)
 	r.want = r.want || more && r.slots > r.running
 	if differs := claims.Held - r.expected(); differs != r.differs { // one look is enough if it is not mended by that
 		r.log.Debug().Int("listed", claims.Held).Int("known", r.expected()).Msg("own list and memory differ, or do so no more")

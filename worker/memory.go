@@ -14,18 +14,22 @@ type memory struct {
 	registered bool
 	awaited    bool // no heartbeat has told yet whether the id could be registered
 	held       map[string]*execution
-	running    int       // handlers that have not returned: they hold the slots
-	lastBeat   time.Time // when the last successful heartbeat was sent
-	number     int64     // of the last claim that was sent; never reset while the process lives
-	resolved   int64     // of the last claim that was answered or given up
-	want       bool      // look for due jobs; cleared when a claim is sent, not when it is answered
-	armed      time.Time // this worker keeps time: look again then
-	exchanging bool      // a round trip is under way
-	unsure     bool      // an outcome is unknown: the own list must be read before anything else is done
-	doubts     int       // counts the times that unsure was set
-	failures   int       // exchanges in a row that were refused, fenced or not answered
-	differs    int       // by how much the own list was longer than memory when last compared
-	adopt      []string  // elements of the own list that memory knows nothing of
+	running    int          // handlers that have not returned: they hold the slots
+	begin      []*execution // of these, those whose handlers are to begin
+	called     bool         // an executor is on its way to them
+	resting    int          // executors that have nothing to do and were not called
+	lastBeat   time.Time    // when the last successful heartbeat was sent
+	number     int64        // of the last claim that was sent; never reset while the process lives
+	resolved   int64        // of the last claim that was answered or given up
+	want       bool         // look for due jobs; cleared when a claim is sent, not when it is answered
+	backlog    bool         // the last claim got all it asked for: the next result is settled with another claim anyway
+	armed      time.Time    // this worker keeps time: look again then
+	exchanging bool         // a round trip is under way
+	unsure     bool         // an outcome is unknown: the own list must be read before anything else is done
+	doubts     int          // counts the times that unsure was set
+	failures   int          // exchanges in a row that were refused, fenced or not answered
+	differs    int          // by how much the own list was longer than memory when last compared
+	adopt      []string     // elements of the own list that memory knows nothing of
 	stopping   bool
 }
 
@@ -41,7 +45,9 @@ const (
 // execution is one claim of one job in the hands of this worker.
 type execution struct {
 	claimed queue.Claimed
+	worker  string // under which id it was claimed
 	phase   phase
+	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	lost    bool // not on the list any more: its result will be answered "lost"
 	result  queue.Result
@@ -51,7 +57,7 @@ type execution struct {
 func (m *memory) renew() {
 	m.info.ID = newID(m.info)
 	m.awaited = true
-	m.registered, m.unsure, m.armed, m.adopt, m.want = false, false, time.Time{}, nil, true
+	m.registered, m.unsure, m.backlog, m.armed, m.adopt, m.want = false, false, false, time.Time{}, nil, true
 	for _, e := range m.held {
 		e.lost = true
 		e.cancel(ErrLost)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -11,23 +12,80 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// start runs the handler of a claimed job in a goroutine of its own. The caller holds runner.mu.
+// start has the handler of a claimed job run by an executor. The caller holds runner.mu.
 func (r *runner) start(e *execution) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	e.phase, e.cancel = running, cancel
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.phase, e.worker = running, r.info.ID
 	r.running++
-	go r.execute(ctx, e, r.info.ID)
+	r.begin = append(r.begin, e)
+	r.callExecutor()
+}
+
+// Executors are goroutines that run handlers one after the other; there are as many as handlers ever ran at a time. One is
+// called when a handler is to begin, and calls the next if another one is to: so a handler waits for none before it, and
+// quick ones are run by a few executors without a change of goroutines.
+
+// callExecutor makes sure that an executor is on its way. The caller holds runner.mu.
+func (r *runner) callExecutor() {
+	switch {
+	case r.called || len(r.begin) == 0:
+	case r.resting > 0:
+		r.called = true
+		r.resting--
+		r.ready <- struct{}{} // has room: only the one who was called takes from it
+	default:
+		r.called = true
+		go r.executor()
+	}
+}
+
+// executor lives until the runner has ended, or a handler takes it along.
+func (r *runner) executor() {
+	for {
+		r.mu.Lock()
+		r.called = false
+		for len(r.begin) > 0 {
+			e := r.begin[0]
+			r.begin[0] = nil
+			r.begin = r.begin[1:]
+			r.callExecutor()
+			r.mu.Unlock()
+			r.execute(e)
+			r.mu.Lock()
+		}
+		r.resting++
+		r.mu.Unlock()
+		select {
+		case <-r.ready:
+		case <-r.ended:
+			return
+		}
+	}
+}
+
+// letBegin lets the handlers of what was just claimed begin before the next round trip is planned, for a while: those that
+// are quick have then finished, and their results make one batch. Where nothing is to begin it returns at once.
+func (r *runner) letBegin() {
+	for since := time.Now(); ; {
+		r.mu.Lock()
+		waiting := len(r.begin)
+		r.mu.Unlock()
+		if waiting == 0 || time.Since(since) > time.Millisecond {
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 // execute calls the handler. The result is decided in a defer, whatever way the handler ends: returned, panicked, or took
 // its goroutine with it. It costs an attempt, never the process or the slot.
-func (r *runner) execute(ctx context.Context, e *execution, worker string) {
-	job := Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: worker, Element: e.claimed.Element}
+func (r *runner) execute(e *execution) {
+	job := Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: e.worker, Element: e.claimed.Element}
 	timeout := job.Timeout
 	if timeout <= 0 {
 		timeout = r.config.JobTimeout
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
+	ctx, stop := context.WithTimeoutCause(e.ctx, timeout, ErrTimeout)
 	defer stop()
 	ctx = context.WithValue(ctx, currentKey{}, current{job, func() bool {
 		r.mu.Lock()

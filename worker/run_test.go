@@ -21,6 +21,7 @@ func runOne(t *testing.T, s *store, h Handler, c queue.Claimed, change ...func(*
 	if h == nil {
 		r.handler = func(string) Handler { return nil }
 	}
+	defer close(r.ended)
 	c.Element = "1:" + c.Job.ID
 	r.mu.Lock()
 	r.lastBeat = time.Now()

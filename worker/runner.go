@@ -50,6 +50,9 @@ type runner struct {
 	beat chan struct{} // asks for a heartbeat now
 	idle chan struct{} // wakes the waker: a slot may be free
 
+	ready chan struct{} // calls a resting executor
+	ended chan struct{} // closed when no handler will be started any more
+
 	mu sync.Mutex
 	memory
 }
@@ -57,7 +60,8 @@ type runner struct {
 func newRunner(l link, c Config, slots int, handler func(string) Handler) *runner {
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
 	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger},
-		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		ready: make(chan struct{}, 1), ended: make(chan struct{})}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
 	r.renew()
 	return r
@@ -103,6 +107,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	_ = r.link.Close() // ends what is still under way
 	running.Wait()
+	close(r.ended)
 	return fatal
 }
 

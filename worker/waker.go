@@ -11,12 +11,13 @@ type waiter interface {
 	StopWaiting() error
 }
 
-// wakeLoop waits for the wake token while a slot is free. It may lose a token to a broken connection; then the heartbeat's
+// wakeLoop waits for the wake token while a slot is free and no claim is about to follow: under load each claim that fills
+// the slots leaves a token, which is meant for another worker. It may lose a token to a broken connection; then the heartbeat's
 // fallback finds the job. It ends when ctx ends and the pop under way is stopped.
 func (r *runner) wakeLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.mu.Lock()
-		ready := r.registered && !r.unsure && r.slots > r.running
+		ready := r.registered && !r.unsure && !r.backlog && r.slots > r.running
 		r.mu.Unlock()
 		if !ready {
 			select {

@@ -13,7 +13,6 @@
 -- Cost  O(n log N) for n claimed and N scheduled
 local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats = unpack(KEYS)
 local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local chunk_size = 16
 
 -- Read and check everything first.
 local now = now_ms()
@@ -36,15 +35,17 @@ for i = 1, #head, 2 do
   ids[#ids + 1], dues[#dues + 1] = head[i], head[i + 1]
 end
 
-local claimed, elements, begun, bad, moved, bytes = {}, {}, {}, {}, {}, 0
-while #moved < #ids and bytes < max_bytes do
-  local chunk = {unpack(ids, #moved + 1, math.min(#moved + chunk_size, #ids))}
-  local records = redis.call('HMGET', jobs, unpack(chunk))
-  local counters = redis.call('HMGET', attempts, unpack(chunk))
-  for i, id in ipairs(chunk) do
+-- Records are read in bites: what is read beyond the limit is read in vain.
+local claimed, elements, begun, bad, moved, bytes, bite = {}, {}, {}, {}, 0, 0, 16
+local prefix = number .. ':'
+while moved < #ids and bytes < max_bytes do
+  local last = math.min(moved + bite, #ids)
+  local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
+  local counters = redis.call('HMGET', attempts, unpack(ids, moved + 1, last))
+  for i = 1, last - moved do
     if bytes >= max_bytes then break end
-    local record, attempt = records[i], attempt_count(counters[i])
-    moved[#moved + 1] = id
+    moved = moved + 1
+    local id, record, attempt = ids[moved], records[i], attempt_count(counters[i])
     bytes = bytes + #(record or '')
     if not looks_readable(record) or not attempt then
       local reason = 'attempts are not a number'
@@ -53,15 +54,17 @@ while #moved < #ids and bytes < max_bytes do
       bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
     else
-      elements[#elements + 1] = number .. ':' .. id
-      begun[#begun + 1] = id
-      begun[#begun + 1] = int(attempt + 1)
-      local n = #claimed
-      claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = id, record, int(attempt + 1), dues[#moved]
+      local count = attempt == 0 and '1' or int(attempt + 1)
+      elements[#elements + 1] = prefix .. id
+      local n = #begun
+      begun[n + 1], begun[n + 2] = id, count
+      n = 2 * n
+      claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = id, record, count, dues[moved]
     end
   end
+  bite = 32
 end
-if #moved < #ids then next_due = tonumber(dues[#moved + 1]) end
+if moved < #ids then next_due = tonumber(dues[moved + 1]) end
 local full = #elements == want
 local counters = counts(stats, {claimed = #elements, dead = #bad, corrupt = #bad})
 
@@ -79,8 +82,8 @@ else
 end
 
 -- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
-if #moved > 0 then
-  redis.call('ZREM', scheduled, unpack(moved))
+if moved > 0 then
+  redis.call('ZREMRANGEBYRANK', scheduled, 0, moved - 1) -- what was moved is the head
 elseif take or drop or push then
   redis.call('HDEL', meta, '-')
 end

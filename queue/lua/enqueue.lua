@@ -17,28 +17,35 @@ local now = next_ms()
 local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local head_due = head[2] and tonumber(head[2]) or math.huge
 local token = redis.call('LLEN', wake)
-redis.call('HLEN', stats)
+local enqueued = tonumber(redis.call('HGET', stats, 'enqueued') or 0) or 0
+local ids = {}
+for i = 2, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
+local there = redis.call('HMGET', jobs, unpack(ids)) -- one look for all; who hands in again what is there asks for as much
 local reply, records, scores, seen, first = {'ok', int(now)}, {}, {}, {}, math.huge
-for i = 2, #ARGV, 3 do
-  local id, record, due = ARGV[i], ARGV[i + 1], now + tonumber(ARGV[i + 2])
-  if seen[id] or redis.call('HEXISTS', jobs, id) == 1 then
-    reply[#reply + 1] = 'exists'
+local delay, due, score
+for n, id in ipairs(ids) do
+  if seen[id] or there[n] then
+    reply[n + 2] = 'exists'
   else
+    local i = 3 * n
+    if ARGV[i + 1] ~= delay then -- many wait equally long
+      delay = ARGV[i + 1]
+      due = now + tonumber(delay)
+      score = int(due)
+      if due < first then first = due end
+    end
     seen[id] = true
-    records[#records + 1] = id
-    records[#records + 1] = record
-    scores[#scores + 1] = int(due)
-    scores[#scores + 1] = id
-    if due < first then first = due end
-    reply[#reply + 1] = 'created'
+    local k = #records
+    records[k + 1], records[k + 2] = id, ARGV[i]
+    scores[k + 1], scores[k + 2] = score, id
+    reply[n + 2] = 'created'
   end
 end
 if #records == 0 then return reply end
 
-local counters = counts(stats, {enqueued = #records / 2})
 redis.call('HSET', jobs, unpack(records))
 redis.call('ZADD', scheduled, unpack(scores))
-redis.call('HSET', stats, unpack(counters))
+redis.call('HSET', stats, 'enqueued', int(enqueued + #records / 2))
 if not layout then redis.call('HSET', meta, 'layout', ARGV[1]) end
 if first < head_due and token == 0 then redis.call('LPUSH', wake, '1') end
 return reply

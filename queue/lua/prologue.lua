@@ -1,4 +1,5 @@
--- Prepended to every script by script.go. Helpers only; nothing here runs by itself.
+-- Helpers. script.go puts before each script those that it uses: one block without an empty line each, and its name is that
+-- of its first local.
 
 -- How much of records one call reads: a bigger bite would hold up everyone else.
 local max_bytes = 1048576
@@ -21,9 +22,9 @@ local function int(n) return string.format('%.0f', n) end
 -- The job id in a list element '<claim number>:<id>'. A foreign element is its own id.
 local function element_id(element) return string.match(element, '^%d+:(.+)$') or element end
 
--- What a record looks like from outside. Its JSON is decoded in Go, where that is cheap.
+-- What a record looks like from outside: { … }. Its JSON is decoded in Go, where that is cheap.
 local function looks_readable(record)
-  return record and string.sub(record, 1, 1) == '{' and string.sub(record, -1) == '}'
+  return record and string.byte(record) == 123 and string.byte(record, -1) == 125
 end
 
 -- An attempt counter: absent means 0, anything but digits means unreadable (nil).
