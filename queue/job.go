@@ -165,10 +165,11 @@ func decodeJob(queue, id, text string) (Job, error) {
 	j := Job{ID: id, Queue: queue, MaxRetry: DefaultMaxRetry}
 	r, ok := readRecord(text)
 	if !ok { // another hand has written it, or a later version
-		r = record{}
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
+		var any record
+		if err := json.Unmarshal([]byte(text), &any); err != nil {
 			return j, fmt.Errorf("record of job %s is not JSON: %w", id, err)
 		}
+		r = any
 	}
 	j.Type, j.Payload, j.Timeout = r.Type, r.Payload, time.Duration(r.TimeoutMS)*time.Millisecond
 	if r.MaxRetry != nil {

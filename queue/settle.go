@@ -33,15 +33,21 @@ type Result struct {
 // settleCall reports results. claimFollows: a claim by the same worker follows in the same pipeline.
 func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *call {
 	k := l.keys
-	args := make([]any, 0, 2+4*len(results))
+	plain := 0
+	for plain < len(results) && results[plain].Outcome == OutcomeDone {
+		plain++
+	}
+	args := make([]any, 0, 3+plain+4*(len(results)-plain))
 	follows := "0"
 	if claimFollows {
 		follows = "1"
 	}
-	args = append(args, follows, worker)
+	args = append(args, follows, worker, plain)
 	for i := range results { // by pointers: a string in an interface costs an allocation
 		r := &results[i]
-		args = append(args, &r.Element, (*string)(&r.Outcome), delayMS(max(r.Delay, 0)), r.Failure.encode())
+		if args = append(args, &r.Element); i >= plain {
+			args = append(args, (*string)(&r.Outcome), delayMS(max(r.Delay, 0)), r.Failure.encode())
+		}
 	}
 	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
 	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),

@@ -180,7 +180,7 @@ func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
 
 // take puts a claimed job into memory and starts it, or gives it back where it may not run.
 func (r *runner) take(c queue.Claimed) {
-	e := &execution{claimed: c, cancel: func(error) {}}
+	e := &execution{claimed: c}
 	r.held[c.Element] = e
 	switch {
 	case c.Corrupt != nil:

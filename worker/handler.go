@@ -78,23 +78,40 @@ func (v *verdict) Error() string {
 }
 func (v *verdict) Unwrap() error { return v.err }
 
+// jobContext is the context of a handler. It knows the job, and by its worker the lease.
+type jobContext struct {
+	context.Context
+	job Job
+	r   *runner
+	e   *execution
+}
+
 type currentKey struct{}
 
-// current is what the context of a handler knows of its job and its lease.
-type current struct {
-	job     Job
-	inDoubt func() bool
+func (c *jobContext) Value(key any) any {
+	if _, ok := key.(currentKey); ok {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // Current returns the job that a handler's context belongs to.
 func Current(ctx context.Context) (Job, bool) {
-	c, ok := ctx.Value(currentKey{}).(current)
-	return c.job, ok
+	c, ok := ctx.Value(currentKey{}).(*jobContext)
+	if !ok {
+		return Job{}, false
+	}
+	return c.job, true
 }
 
 // LeaseInDoubt tells a handler that its worker has not reached Redis for so long that another may take the job over: a
 // good moment to hold back an effect that must not happen twice.
 func LeaseInDoubt(ctx context.Context) bool {
-	c, ok := ctx.Value(currentKey{}).(current)
-	return ok && c.inDoubt()
+	c, ok := ctx.Value(currentKey{}).(*jobContext)
+	if !ok {
+		return false
+	}
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	return c.e.lost || c.r.inDoubt()
 }

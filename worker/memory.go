@@ -16,7 +16,7 @@ type memory struct {
 	held       map[string]*execution
 	running    int          // handlers that have not returned: they hold the slots
 	begin      []*execution // of these, those whose handlers are to begin
-	called     bool         // an executor is on its way to them
+	called     int          // executors on their way to them
 	resting    int          // executors that have nothing to do and were not called
 	lastBeat   time.Time    // when the last successful heartbeat was sent
 	number     int64        // of the last claim that was sent; never reset while the process lives
@@ -47,10 +47,20 @@ type execution struct {
 	claimed queue.Claimed
 	worker  string // under which id it was claimed
 	phase   phase
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	lost    bool // not on the list any more: its result will be answered "lost"
+	abort   context.CancelCauseFunc // ends the context of the handler; nil unless it runs
+	cause   error                   // why it is to end
+	lost    bool                    // not on the list any more: its result will be answered "lost"
 	result  queue.Result
+}
+
+// cancel ends the context of the handler, if it runs or is to run yet. The caller holds runner.mu.
+func (e *execution) cancel(cause error) {
+	if e.cause == nil {
+		e.cause = cause
+	}
+	if e.abort != nil {
+		e.abort(cause)
+	}
 }
 
 // renew takes a new worker id, to be registered by the next heartbeat. What was claimed under the old one is lost.

@@ -13,7 +13,7 @@ func mem(resolved int64, phases map[string]phase) (*memory, map[string]context.C
 	ctxs := map[string]context.Context{}
 	for element, p := range phases {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		m.held[element] = &execution{phase: p, cancel: cancel}
+		m.held[element] = &execution{phase: p, abort: cancel}
 		ctxs[element] = ctx
 	}
 	return m, ctxs
@@ -57,7 +57,7 @@ var reconcileCases = []reconcileCase{
 	{name: "finished and listed is kept", held: map[string]phase{"1:a": finished}, resolved: 1, own: []string{"1:a"}},
 	{name: "lost already", held: map[string]phase{"1:a": running}, resolved: 1, between: func(m *memory) { m.held["1:a"].lost = true }},
 	{name: "claimed since the snapshot is not gone", resolved: 1, between: func(m *memory) {
-		m.held["2:b"] = &execution{cancel: func(error) { panic("judged") }}
+		m.held["2:b"] = &execution{abort: func(error) { panic("judged") }}
 	}},
 }
 

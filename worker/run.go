@@ -12,45 +12,75 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// start has the handler of a claimed job run by an executor. The caller holds runner.mu.
+// start puts the handler of a claimed job up to be begun, see letBegin. The caller holds runner.mu.
 func (r *runner) start(e *execution) {
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	e.phase, e.worker = running, r.info.ID
 	r.running++
 	r.begin = append(r.begin, e)
-	r.callExecutor()
 }
 
-// Executors are goroutines that run handlers one after the other; there are as many as handlers ever ran at a time. One is
-// called when a handler is to begin, and calls the next if another one is to: so a handler waits for none before it, and
-// quick ones are run by a few executors without a change of goroutines.
+// letBegin has executors begin the handlers that are to begin, and returns when all have. Executors are goroutines that run
+// handlers one after the other; there are at most as many as handlers ever ran at a time. One more is called whenever those
+// that were called got stuck in a handler: so no handler waits for another, quick ones are run by one or two executors
+// without a change of goroutines, and their results make one batch. Handlers that take the processor for themselves would
+// hold up the results of others: after a while every one that is left gets an executor of its own.
+func (r *runner) letBegin() {
+	const patience = time.Millisecond
+	var since time.Time
+	for before := 0; ; runtime.Gosched() {
+		r.mu.Lock()
+		left := len(r.begin)
+		late := false
+		switch {
+		case left == 0:
+		case since.IsZero():
+			since = time.Now()
+			r.callExecutors(1)
+		case time.Since(since) > patience:
+			late = true
+			r.callExecutors(left)
+		case left == before:
+			r.callExecutors(1)
+		}
+		before = left
+		r.mu.Unlock()
+		if left == 0 || late {
+			return
+		}
+	}
+}
 
-// callExecutor makes sure that an executor is on its way. The caller holds runner.mu.
-func (r *runner) callExecutor() {
-	switch {
-	case r.called || len(r.begin) == 0:
-	case r.resting > 0:
-		r.called = true
-		r.resting--
-		r.ready <- struct{}{} // has room: only the one who was called takes from it
-	default:
-		r.called = true
-		go r.executor()
+// callExecutors makes sure that so many executors are on their way. The caller holds runner.mu.
+func (r *runner) callExecutors(n int) {
+	for ; r.called < n; r.called++ {
+		if r.resting > 0 {
+			r.resting--
+			r.ready <- struct{}{} // has room for each that rests
+		} else {
+			go r.executor()
+		}
 	}
 }
 
 // executor lives until the runner has ended, or a handler takes it along.
 func (r *runner) executor() {
+	// The parent of the contexts of its handlers, one after the other. It is replaced when one of them was cancelled.
+	base, cancel := context.WithCancelCause(context.Background())
 	for {
 		r.mu.Lock()
-		r.called = false
+		r.called--
 		for len(r.begin) > 0 {
 			e := r.begin[0]
 			r.begin[0] = nil
 			r.begin = r.begin[1:]
-			r.callExecutor()
+			if base.Err() != nil {
+				base, cancel = context.WithCancelCause(context.Background())
+			}
+			if e.abort = cancel; e.cause != nil { // cancelled before it began
+				e.abort(e.cause)
+			}
 			r.mu.Unlock()
-			r.execute(e)
+			r.execute(base, e)
 			r.mu.Lock()
 		}
 		r.resting++
@@ -63,36 +93,18 @@ func (r *runner) executor() {
 	}
 }
 
-// letBegin lets the handlers of what was just claimed begin before the next round trip is planned, for a while: those that
-// are quick have then finished, and their results make one batch. Where nothing is to begin it returns at once.
-func (r *runner) letBegin() {
-	for since := time.Now(); ; {
-		r.mu.Lock()
-		waiting := len(r.begin)
-		r.mu.Unlock()
-		if waiting == 0 || time.Since(since) > time.Millisecond {
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
 // execute calls the handler. The result is decided in a defer, whatever way the handler ends: returned, panicked, or took
 // its goroutine with it. It costs an attempt, never the process or the slot.
-func (r *runner) execute(e *execution) {
+func (r *runner) execute(base context.Context, e *execution) {
+	begin := time.Now()
 	job := Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: e.worker, Element: e.claimed.Element}
 	timeout := job.Timeout
 	if timeout <= 0 {
 		timeout = r.config.JobTimeout
 	}
-	ctx, stop := context.WithTimeoutCause(e.ctx, timeout, ErrTimeout)
+	timed, stop := context.WithDeadlineCause(base, begin.Add(timeout), ErrTimeout)
 	defer stop()
-	ctx = context.WithValue(ctx, currentKey{}, current{job, func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return e.lost || r.inDoubt()
-	}})
-	begin := time.Now()
+	ctx := &jobContext{timed, job, r, e}
 	returned := false
 	var err error
 	defer func() {
@@ -109,7 +121,7 @@ func (r *runner) execute(e *execution) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.running--
-		e.cancel(nil)
+		e.abort = nil
 		e.finish(result)
 		poke(r.look)
 	}()

@@ -28,6 +28,7 @@ func runOne(t *testing.T, s *store, h Handler, c queue.Claimed, change ...func(*
 	r.take(c)
 	e := r.held[c.Element]
 	r.mu.Unlock()
+	r.letBegin()
 	<-r.look // the exchange is woken when there is a result
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,7 +50,7 @@ type runner struct {
 	beat chan struct{} // asks for a heartbeat now
 	idle chan struct{} // wakes the waker: a slot may be free
 
-	ready chan struct{} // calls a resting executor
+	ready chan struct{} // calls resting executors
 	ended chan struct{} // closed when no handler will be started any more
 
 	mu sync.Mutex
@@ -61,7 +61,7 @@ func newRunner(l link, c Config, slots int, handler func(string) Handler) *runne
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
 	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger},
 		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1),
-		ready: make(chan struct{}, 1), ended: make(chan struct{})}
+		ready: make(chan struct{}, slots), ended: make(chan struct{})}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
 	r.renew()
 	return r

@@ -25,21 +25,25 @@ redis.call('ZCARD', dead)
 redis.call('HLEN', errors)
 
 local head = redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES') -- one more than wanted: the next due time
-local ids, dues, next_due = {}, {}, nil
-for i = 1, #head, 2 do
-  local due = tonumber(head[i + 1]) or math.huge
-  if #ids == want or due > now then
-    next_due = due
-    break
+local function due(i) return tonumber(head[2 * i]) or math.huge end
+local waiting = #head / 2
+local ripe = math.min(waiting, want) -- how many are due, of those that are wanted
+if ripe > 0 and due(ripe) > now then
+  local beyond = ripe -- the head is in order: the due ones end between these two
+  ripe = 0
+  while ripe + 1 < beyond do
+    local middle = math.floor((ripe + beyond) / 2)
+    if due(middle) > now then beyond = middle else ripe = middle end
   end
-  ids[#ids + 1], dues[#dues + 1] = head[i], head[i + 1]
 end
+local ids = {}
+for i = 1, ripe do ids[i] = head[2 * i - 1] end
 
 -- Records are read in bites: what is read beyond the limit is read in vain.
-local claimed, elements, begun, bad, moved, bytes, bite = {}, {}, {}, {}, 0, 0, 16
-local prefix = number .. ':'
-while moved < #ids and bytes < max_bytes do
-  local last = math.min(moved + bite, #ids)
+local reply, elements, begun, bad, moved, bytes, bite = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0, 16
+local prefix, r, e = number .. ':', 5, 0
+while moved < ripe and bytes < max_bytes do
+  local last = math.min(moved + bite, ripe)
   local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
   local counters = redis.call('HMGET', attempts, unpack(ids, moved + 1, last))
   for i = 1, last - moved do
@@ -55,18 +59,17 @@ while moved < #ids and bytes < max_bytes do
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
     else
       local count = attempt == 0 and '1' or int(attempt + 1)
-      elements[#elements + 1] = prefix .. id
-      local n = #begun
-      begun[n + 1], begun[n + 2] = id, count
-      n = 2 * n
-      claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = id, record, count, dues[moved]
+      e = e + 1
+      elements[e], begun[2 * e - 1], begun[2 * e] = prefix .. id, id, count
+      reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = id, record, count, head[2 * moved]
+      r = r + 4
     end
   end
   bite = 32
 end
-if moved < #ids then next_due = tonumber(dues[moved + 1]) end
-local full = #elements == want
-local counters = counts(stats, {claimed = #elements, dead = #bad, corrupt = #bad})
+local next_due = moved < waiting and due(moved + 1) or nil
+local full = e == want
+local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad})
 
 -- Who keeps time from here on. No keeper, or one whose lease ran out: nobody.
 local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')
@@ -87,7 +90,7 @@ if moved > 0 then
 elseif take or drop or push then
   redis.call('HDEL', meta, '-')
 end
-if #elements > 0 then
+if e > 0 then
   redis.call('RPUSH', processing, unpack(elements))
   redis.call('HSET', attempts, unpack(begun))
 end
@@ -104,4 +107,7 @@ elseif drop then
   redis.call('HDEL', meta, 'timekeeper', 'timekeeper_due', 'timekeeper_until')
 end
 if push and token == 0 then redis.call('LPUSH', wake, '1') end
-return {'ok', int(now), next_due and int(next_due) or '', take and '1' or '0', int(held + #elements), unpack(claimed)}
+if next_due then reply[3] = int(next_due) end
+if take then reply[4] = '1' end
+reply[5] = int(held + e)
+return reply

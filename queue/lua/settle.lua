@@ -2,8 +2,9 @@
 -- whole fence: owner, membership and claim. An element that is not on this worker's list is 'lost' and changes nothing.
 --
 -- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats
--- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker,
---       then for each result: element, outcome, delay (ms, of a retry), failure (JSON object or '')
+-- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker, how many of the first
+--       results are just done, the elements of these,
+--       then for each other result: element, outcome, delay (ms, of a retry), failure (JSON object or '')
 -- Outcomes: done (forgotten) · retry (due again after the delay) · dead (kept with its failure) ·
 --       corrupt (dead; the record, which could not be decoded, becomes a readable one that keeps it) ·
 --       release (given back unrun: due now, the attempt is not counted)
@@ -12,7 +13,7 @@
 -- Moves: processing -> done, processing -> scheduled, processing -> dead
 -- Cost  O(n (L + log N)) for n results, a list of L and N scheduled
 local processing, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
-local claim_follows, worker = ARGV[1] == '1', ARGV[2]
+local claim_follows, worker, plain = ARGV[1] == '1', ARGV[2], tonumber(ARGV[3])
 
 -- Read and check everything first.
 local now = now_ms()
@@ -26,7 +27,7 @@ redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0}
 local results = {}
-for i = 3, #ARGV, 4 do
+for i = 4 + plain, #ARGV, 4 do
   local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3]}
   assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
   r.id = element_id(r.element)
@@ -47,23 +48,30 @@ end
 
 -- Under load results come in about the order of their claims. If these are just the head of the list, whichever way round,
 -- one LTRIM does what as many LREM would.
-local at_head = #results > 1
+local count = plain + #results
+local at_head = count > 1
 if at_head then
   local listed = {}
-  for _, element in ipairs(redis.call('LRANGE', processing, 0, #results - 1)) do listed[element] = true end
-  for _, r in ipairs(results) do
-    if not listed[r.element] then
-      at_head = false
-      break
-    end
-    listed[r.element] = nil -- one that is reported twice is lost the second time
+  for _, element in ipairs(redis.call('LRANGE', processing, 0, count - 1)) do listed[element] = true end
+  local function strike(element) -- one that is reported twice is lost the second time
+    at_head = at_head and listed[element]
+    listed[element] = nil
   end
+  for i = 4, 3 + plain do strike(ARGV[i]) end
+  for _, r in ipairs(results) do strike(r.element) end
 end
 local stat = redis.call('HMGET', stats, 'done', 'retried', 'dead', 'released', 'lost', 'corrupt')
 
 -- Write. LREM comes first and cannot grow, so that nothing after it is refused at maxmemory.
 local reply, gone, first = {'ok', int(now)}, {}, math.huge
-if at_head then redis.call('LTRIM', processing, #results, -1) end
+if at_head then redis.call('LTRIM', processing, count, -1) end
+for i = 1, plain do
+  local element = ARGV[3 + i]
+  local mine = at_head or redis.call('LREM', processing, 1, element) == 1
+  if mine then gone[#gone + 1] = element_id(element) end
+  reply[i + 2] = mine and 'done' or 'lost'
+end
+n.done, n.lost = #gone, plain - #gone
 for _, r in ipairs(results) do
   local outcome = r.outcome
   if not at_head and redis.call('LREM', processing, 1, r.element) == 0 then
