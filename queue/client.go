@@ -28,10 +28,8 @@ type Options struct {
 type Client struct {
 	opts    *redis.Options
 	timeout time.Duration
-	enqueue *line // one flush at a time, see combine.go
-	ask     *line // reads, and what anyone may call at any time
-	combine combiner
-	suspect bool     // the last flush failed: reach before the next; used by the flushing goroutine alone
+	lanes   [2]*lane // on which jobs go to Redis
+	ask     *line    // reads, and what anyone may call at any time
 	known   sync.Map // names of queues that are in punctual:queues
 }
 
@@ -50,8 +48,10 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 		opts.TLSConfig = o.TLS
 	}
 	c := &Client{opts: opts, timeout: o.Timeout}
-	c.enqueue, c.ask = c.newLine(1), c.newLine(4)
-	c.combine.ready, c.combine.abort = c.reach, c.enqueue.abort
+	c.ask = c.newLine(4)
+	for i := range c.lanes {
+		c.lanes[i] = c.newLane()
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := c.checkLayout(ctx); errors.Is(err, ErrLayout) {
@@ -117,7 +117,7 @@ func (c *Client) remember(ctx context.Context, queue string) error {
 	if _, ok := c.known.Load(queue); ok {
 		return nil
 	}
-	err := c.enqueue.SAdd(ctx, keyQueues, queue).Err()
+	err := c.ask.SAdd(ctx, keyQueues, queue).Err()
 	var answer redis.Error
 	switch {
 	case err == nil:
@@ -129,4 +129,10 @@ func (c *Client) remember(ctx context.Context, queue string) error {
 }
 
 // Close ends all connections. What is under way is cut off, with an unknown outcome.
-func (c *Client) Close() error { return errors.Join(c.enqueue.Close(), c.ask.Close()) }
+func (c *Client) Close() error {
+	err := c.ask.Close()
+	for _, l := range c.lanes {
+		err = errors.Join(err, l.line.Close())
+	}
+	return err
+}

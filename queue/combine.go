@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -40,9 +41,9 @@ type group struct {
 type combiner struct {
 	// abort, if set, ends the flush under way: he who flushes for himself has left before his deadline.
 	abort func()
-	// ready, if set, makes sure that Redis answers before jobs for these queues are sent. Until then those who wait can
+	// ready, if set, makes sure that Redis answers before these jobs are sent. Until then those who wait can
 	// leave in the knowledge that nothing was sent.
-	ready func(ctx context.Context, queues []string) error
+	ready func(ctx context.Context, jobs []*pending) error
 
 	mu       sync.Mutex
 	waiting  []*pending
@@ -83,11 +84,13 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 
 // alone flushes the caller's own jobs, which nobody else waits for. It returns when they are answered or ctx ends.
 func (b *combiner) alone(ctx context.Context, flush func(context.Context, []*pending), jobs []*pending) {
-	if err := b.reach(ctx, jobs); err != nil {
-		for _, p := range jobs {
-			p.answer(time.Time{}, err)
+	if b.ready != nil {
+		if err := b.ready(ctx, jobs); err != nil {
+			for _, p := range jobs {
+				p.answer(time.Time{}, err)
+			}
+			return
 		}
-		return
 	}
 	for _, p := range jobs {
 		p.send()
@@ -148,37 +151,19 @@ func (b *combiner) loop(flush func(context.Context, []*pending)) {
 			b.answered(p)
 		}
 		b.mu.Unlock()
+		runtime.Gosched() // those who were answered may have more, and it goes with the next batch
 	}
 }
-
-// reachWithin bounds one attempt to find out whether Redis answers.
-const reachWithin = time.Second
 
 // reachNext asks whether Redis answers, if anybody waits.
 func (b *combiner) reachNext() error {
 	b.mu.Lock()
 	next := slices.Clone(b.waiting[:min(len(b.waiting), batchJobs)])
 	b.mu.Unlock()
-	if len(next) == 0 {
+	if len(next) == 0 || b.ready == nil {
 		return nil
 	}
-	return b.reach(context.Background(), next)
-}
-
-// reach asks whether Redis answers and knows the queues of these jobs.
-func (b *combiner) reach(ctx context.Context, jobs []*pending) error {
-	if b.ready == nil {
-		return nil
-	}
-	queues := make([]string, 0, 1)
-	for _, p := range jobs {
-		if !slices.Contains(queues, p.queue) {
-			queues = append(queues, p.queue)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, reachWithin)
-	defer cancel()
-	return b.ready(ctx, queues)
+	return b.ready(context.Background(), next)
 }
 
 // refuse tells everyone who waits that nothing was sent.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 var enqueueScript = loadScript("enqueue")
@@ -55,7 +53,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	if len(invalid) > 0 {
 		return nil, errors.Join(invalid...)
 	}
-	c.combine.add(ctx, c.flush, waiting)
+	c.leastBusy(len(waiting)).add(ctx, waiting)
 	var err error
 	done := make([]Enqueued, len(jobs))
 	for i, p := range waiting {
@@ -65,73 +63,6 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 		}
 	}
 	return done, err
-}
-
-// flush sends one batch, a script a queue in one pipeline, and gives each job its answer.
-func (c *Client) flush(ctx context.Context, batch []*pending) {
-	byQueue := map[string][]*pending{}
-	var order []string
-	for _, p := range batch {
-		if byQueue[p.queue] == nil {
-			order = append(order, p.queue)
-			if err := c.remember(ctx, p.queue); err != nil { // Redis is away, or its answer is: do not even start
-				for _, p := range batch {
-					p.answer(time.Time{}, err)
-				}
-				return
-			}
-		}
-		byQueue[p.queue] = append(byQueue[p.queue], p)
-	}
-	calls := make([]*call, len(order))
-	for i, q := range order {
-		k := keysOf(q)
-		args := make([]any, 1, 1+3*len(byQueue[q]))
-		args[0] = LayoutVersion
-		for _, p := range byQueue[q] { // by pointers: a string in an interface costs an allocation
-			args = append(args, &p.id, &p.record, delayMS(p.delay))
-		}
-		calls[i] = &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
-	}
-	c.enqueue.run(ctx, calls...)
-	for i, q := range order {
-		words, err := calls[i].words()
-		c.suspect = c.suspect || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrUnavailable)
-		if err == nil && len(words) == 2 && words[0] == "layout" {
-			err = layoutError(q, words[1])
-		} else if err == nil && len(words) != 2+len(byQueue[q]) {
-			err = fmt.Errorf("%w: script enqueue answered %d words", ErrOutcomeUnknown, len(words))
-		}
-		for n, p := range byQueue[q] {
-			switch {
-			case err != nil:
-				p.answer(time.Time{}, err)
-			case words[2+n] == "exists":
-				p.answer(time.Time{}, ErrExists)
-			default:
-				p.answer(time.UnixMilli(millis(words[1])).Add(time.Duration(delayMS(p.delay))*time.Millisecond), nil)
-			}
-		}
-	}
-}
-
-// reach makes sure that Redis answers: the queues are known to it, and after a failure a PING comes back. Nothing is on its
-// way before that, so nobody is told of an unknown outcome who only waited for a connection.
-func (c *Client) reach(ctx context.Context, queues []string) error {
-	for _, q := range queues {
-		if err := c.remember(ctx, q); err != nil {
-			return err
-		}
-	}
-	if !c.suspect {
-		return nil
-	}
-	var answer redis.Error
-	if err := c.enqueue.Ping(ctx).Err(); err != nil && !errors.As(err, &answer) {
-		return classify(err, false)
-	}
-	c.suspect = false
-	return nil
 }
 
 // delayMS rounds up: a job must not be early by the rest of a millisecond.

@@ -9,9 +9,15 @@ func init() { exchangeTimeout = time.Minute }
 
 var DecodeJob = decodeJob
 
-// Waiting is how many jobs wait for the next flush, and whether one is under way.
-func (c *Client) Waiting() (int, bool) {
-	c.combine.mu.Lock()
-	defer c.combine.mu.Unlock()
-	return len(c.combine.waiting), c.combine.flushing
+// Waiting is how many jobs wait for the next flush, and how many flushes are under way.
+func (c *Client) Waiting() (waiting, flushing int) {
+	for _, l := range c.lanes {
+		l.combine.mu.Lock()
+		waiting += len(l.combine.waiting)
+		if l.combine.flushing {
+			flushing++
+		}
+		l.combine.mu.Unlock()
+	}
+	return waiting, flushing
 }

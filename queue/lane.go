@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// lane is a connection on which one batch of jobs at a time goes to Redis. A client has two, so that one batch is made up
+// while Redis works on the other. All jobs of one call take the same lane: they are written in order.
+type lane struct {
+	client  *Client
+	line    *line
+	combine combiner
+	load    atomic.Int64 // jobs whose callers wait
+	suspect bool         // the last flush failed: reach before the next; used by the one that flushes alone
+}
+
+func (c *Client) newLane() *lane {
+	l := &lane{client: c, line: c.newLine(1)}
+	l.combine.ready, l.combine.abort = l.reach, l.line.abort
+	return l
+}
+
+// leastBusy returns the lane on which the fewest jobs wait, and counts n more on it.
+func (c *Client) leastBusy(n int) *lane {
+	best := c.lanes[0]
+	for _, l := range c.lanes[1:] {
+		if l.load.Load() < best.load.Load() {
+			best = l
+		}
+	}
+	best.load.Add(int64(n))
+	return best
+}
+
+// add sends the jobs, which leastBusy has counted, and returns when all are answered or ctx ends.
+func (l *lane) add(ctx context.Context, jobs []*pending) {
+	defer l.load.Add(-int64(len(jobs)))
+	l.combine.add(ctx, l.flush, jobs)
+}
+
+// flush sends one batch, a script a queue in one pipeline, and gives each job its answer.
+func (l *lane) flush(ctx context.Context, batch []*pending) {
+	parts := byQueue(batch)
+	calls := make([]*call, len(parts))
+	for i, part := range parts {
+		if err := l.client.remember(ctx, part[0].queue); err != nil { // Redis is away, or its answer is: do not even start
+			for _, p := range batch {
+				p.answer(time.Time{}, err)
+			}
+			return
+		}
+		calls[i] = enqueueCall(part)
+	}
+	l.line.run(ctx, calls...)
+	for i, part := range parts {
+		words, err := enqueued(calls[i], part)
+		l.suspect = l.suspect || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrUnavailable)
+		for n, p := range part {
+			switch {
+			case err != nil:
+				p.answer(time.Time{}, err)
+			case words[2+n] == "exists":
+				p.answer(time.Time{}, ErrExists)
+			default:
+				p.answer(time.UnixMilli(millis(words[1])+delayMS(p.delay)), nil)
+			}
+		}
+	}
+}
+
+// byQueue parts a batch by queue, in order.
+func byQueue(batch []*pending) (parts [][]*pending) {
+	same := 0
+	for same < len(batch) && batch[same].queue == batch[0].queue {
+		same++
+	}
+	if same == len(batch) { // which is the rule
+		return [][]*pending{batch}
+	}
+	place := map[string]int{}
+	for _, p := range batch {
+		i, known := place[p.queue]
+		if !known {
+			i = len(parts)
+			place[p.queue], parts = i, append(parts, nil)
+		}
+		parts[i] = append(parts[i], p)
+	}
+	return parts
+}
+
+// enqueueCall writes jobs of one queue.
+func enqueueCall(jobs []*pending) *call {
+	args := make([]any, 1, 1+3*len(jobs))
+	args[0] = LayoutVersion
+	for _, p := range jobs { // by pointers: a string in an interface costs an allocation
+		args = append(args, &p.id, &p.record, delayMS(p.delay))
+	}
+	k := keysOf(jobs[0].queue)
+	return &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
+}
+
+// enqueued reads the reply: the time and a word for each job behind it, or why none was written.
+func enqueued(x *call, jobs []*pending) ([]string, error) {
+	words, err := x.words()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(words) == 2 && words[0] == "layout":
+		return nil, layoutError(jobs[0].queue, words[1])
+	case len(words) != 2+len(jobs):
+		return nil, fmt.Errorf("%w: script enqueue answered %d words", ErrOutcomeUnknown, len(words))
+	}
+	return words, nil
+}
+
+// reachWithin bounds one attempt to find out whether Redis answers.
+const reachWithin = time.Second
+
+// reach makes sure that Redis answers: the queues are known to it, and after a failure a PING comes back. Nothing is on its
+// way before that, so nobody is told of an unknown outcome who only waited for a connection.
+func (l *lane) reach(ctx context.Context, jobs []*pending) error {
+	ready, last := !l.suspect, ""
+	for _, p := range jobs {
+		if ready && p.queue != last {
+			_, ready = l.client.known.Load(p.queue)
+			last = p.queue
+		}
+	}
+	if ready {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	for _, part := range byQueue(jobs) {
+		if err := l.client.remember(ctx, part[0].queue); err != nil {
+			return err
+		}
+	}
+	if l.suspect {
+		var answer redis.Error
+		if err := l.line.Ping(ctx).Err(); err != nil && !errors.As(err, &answer) {
+			return classify(err, false)
+		}
+		l.suspect = false
+	}
+	return nil
+}
