@@ -81,9 +81,8 @@ func (v *verdict) Unwrap() error { return v.err }
 // jobContext is the context of a handler. It knows the job, and by its worker the lease.
 type jobContext struct {
 	context.Context
-	job Job
-	r   *runner
-	e   *execution
+	r *runner
+	e *execution
 }
 
 type currentKey struct{}
@@ -101,7 +100,7 @@ func Current(ctx context.Context) (Job, bool) {
 	if !ok {
 		return Job{}, false
 	}
-	return c.job, true
+	return c.e.job(), true
 }
 
 // LeaseInDoubt tells a handler that its worker has not reached Redis for so long that another may take the job over: a

@@ -53,6 +53,11 @@ type execution struct {
 	result  queue.Result
 }
 
+// job is what the handler gets.
+func (e *execution) job() Job {
+	return Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: e.worker, Element: e.claimed.Element}
+}
+
 // cancel ends the context of the handler, if it runs or is to run yet. The caller holds runner.mu.
 func (e *execution) cancel(cause error) {
 	if e.cause == nil {

@@ -97,14 +97,14 @@ func (r *runner) executor() {
 // its goroutine with it. It costs an attempt, never the process or the slot.
 func (r *runner) execute(base context.Context, e *execution) {
 	begin := time.Now()
-	job := Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: e.worker, Element: e.claimed.Element}
+	job := e.job()
 	timeout := job.Timeout
 	if timeout <= 0 {
 		timeout = r.config.JobTimeout
 	}
 	timed, stop := context.WithDeadlineCause(base, begin.Add(timeout), ErrTimeout)
 	defer stop()
-	ctx := &jobContext{timed, job, r, e}
+	ctx := &jobContext{timed, r, e}
 	returned := false
 	var err error
 	defer func() {
