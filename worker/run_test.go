@@ -8,9 +8,11 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -222,4 +224,64 @@ func TestLongErrorText(t *testing.T) {
 			t.Errorf("as JSON: %v", err)
 		}
 	})
+}
+
+// No handler waits for another to return, not even if all of them take the processor for themselves.
+func TestEveryClaimedHandlerBegins(t *testing.T) {
+	const jobs = 30
+	for name, wait := range map[string]func(all chan struct{}){
+		"blocked": func(all chan struct{}) { <-all },
+		"spinning": func(all chan struct{}) {
+			for {
+				select {
+				case <-all:
+					return
+				default:
+				}
+			}
+		},
+		"in a panic": func(all chan struct{}) {
+			defer func() { <-all }()
+			panic("on purpose")
+		},
+		"gone": func(all chan struct{}) {
+			defer func() { <-all }()
+			runtime.Goexit()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var begun atomic.Int32
+			var all chan struct{}
+			r := prepare(newStore(t), jobs, func(context.Context, Job) error {
+				if begun.Add(1) == jobs {
+					close(all)
+				}
+				wait(all)
+				return nil
+			}).runner
+			defer close(r.ended)
+			for round := range 3 { // after the first one executors are there
+				begun.Store(0)
+				all = make(chan struct{})
+				r.mu.Lock()
+				r.lastBeat = time.Now()
+				for i := range jobs {
+					id := fmt.Sprintf("%d-%d", round, i)
+					r.take(queue.Claimed{Element: "1:" + id, Attempt: 1, Job: queue.Job{ID: id, MaxRetry: 1}})
+				}
+				r.mu.Unlock()
+				r.letBegin()
+				redistest.Await(t, time.Minute, "all handlers to return", func() bool {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					return r.running == 0
+				})
+				r.mu.Lock()
+				if len(r.begin) != 0 || r.called < 0 {
+					t.Errorf("%d to begin, %d executors on their way", len(r.begin), r.called)
+				}
+				r.mu.Unlock()
+			}
+		})
+	}
 }

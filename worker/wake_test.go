@@ -215,3 +215,27 @@ func TestFallbackFindsALateJobWithinOneInterval(t *testing.T) {
 		}
 	})
 }
+
+// Under load every claim that fills the slots leaves a token for others. The busy worker must not pop it itself again and
+// again: it claims with its next result anyway. When the load is gone it listens again.
+func TestBusyWorkerLeavesTheTokenToOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		s.addMany(100, "j")
+		r := start(s, 2, lasting(10*time.Millisecond))
+		pass(400 * time.Millisecond)
+		if claims, pops := len(s.since("claim", 0)), len(s.since("wait", 0)); claims < 30 || pops > 2 {
+			t.Errorf("%d claims and %d pops under load", claims, pops)
+		}
+		if !look(s, func() bool { return s.token }) {
+			t.Error("nobody else is told that jobs wait")
+		}
+		pass(time.Second)
+		s.add("late", 0)
+		begin := time.Now()
+		pass(100 * time.Millisecond)
+		if runs := r.diary.of("late"); len(runs) != 1 || !runs[0].at.Equal(begin) {
+			t.Errorf("enqueued at %v, ran %v", begin, runs)
+		}
+	})
+}
