@@ -122,15 +122,15 @@ func (s *server) cpu(ctx context.Context) (float64, error) {
 	return sum, nil
 }
 
-// scripts is the µs that Redis has spent in scripts.
-func (s *server) scripts(ctx context.Context) (float64, error) {
+// spent is the µs that Redis has spent in these commands.
+func (s *server) spent(ctx context.Context, commands []string) (float64, error) {
 	text, err := s.Info(ctx, "commandstats").Result()
 	if err != nil {
 		return 0, err
 	}
 	sum := 0.0
-	for _, name := range []string{"cmdstat_evalsha", "cmdstat_eval"} {
-		if v, ok := field(text, name); ok {
+	for _, name := range commands {
+		if v, ok := field(text, "cmdstat_"+name); ok {
 			_, v, _ = strings.Cut(v, "usec=")
 			v, _, _ = strings.Cut(v, ",")
 			x, err := strconv.ParseFloat(v, 64)
