@@ -41,9 +41,10 @@ type group struct {
 type combiner struct {
 	// abort, if set, ends the flush under way: he who flushes for himself has left before his deadline.
 	abort func()
-	// ready, if set, makes sure that Redis answers before these jobs are sent. Until then those who wait can
-	// leave in the knowledge that nothing was sent.
-	ready func(ctx context.Context, jobs []*pending) error
+	// ready, if set, makes sure that Redis answers before these jobs are sent. Until then those who wait can leave in the
+	// knowledge that nothing was sent. reached tells whether it would do so without asking Redis.
+	ready   func(ctx context.Context, jobs []*pending) error
+	reached func(jobs []*pending) bool
 
 	mu       sync.Mutex
 	waiting  []*pending
@@ -56,7 +57,7 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 		return
 	}
 	b.mu.Lock()
-	if !b.flushing && fits(jobs) == len(jobs) {
+	if !b.flushing && fits(jobs) == len(jobs) && (b.reached == nil || b.reached(jobs)) {
 		b.flushing = true
 		b.mu.Unlock()
 		b.alone(ctx, flush, jobs)
@@ -84,14 +85,6 @@ func (b *combiner) add(ctx context.Context, flush func(context.Context, []*pendi
 
 // alone flushes the caller's own jobs, which nobody else waits for. It returns when they are answered or ctx ends.
 func (b *combiner) alone(ctx context.Context, flush func(context.Context, []*pending), jobs []*pending) {
-	if b.ready != nil {
-		if err := b.ready(ctx, jobs); err != nil {
-			for _, p := range jobs {
-				p.answer(time.Time{}, err)
-			}
-			return
-		}
-	}
 	for _, p := range jobs {
 		p.send()
 	}

@@ -17,12 +17,12 @@ type lane struct {
 	line    *line
 	combine combiner
 	load    atomic.Int64 // jobs whose callers wait
-	suspect bool         // the last flush failed: reach before the next; used by the one that flushes alone
+	suspect bool         // the last flush failed: reach before the next; used only by whoever flushes or is about to
 }
 
 func (c *Client) newLane() *lane {
 	l := &lane{client: c, line: c.newLine(1)}
-	l.combine.ready, l.combine.abort = l.reach, l.line.abort
+	l.combine.reached, l.combine.ready, l.combine.abort = l.reached, l.reach, l.line.abort
 	return l
 }
 
@@ -126,14 +126,7 @@ const reachWithin = time.Second
 // reach makes sure that Redis answers: the queues are known to it, and after a failure a PING comes back. Nothing is on its
 // way before that, so nobody is told of an unknown outcome who only waited for a connection.
 func (l *lane) reach(ctx context.Context, jobs []*pending) error {
-	ready, last := !l.suspect, ""
-	for _, p := range jobs {
-		if ready && p.queue != last {
-			_, ready = l.client.known.Load(p.queue)
-			last = p.queue
-		}
-	}
-	if ready {
+	if l.reached(jobs) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
@@ -151,4 +144,16 @@ func (l *lane) reach(ctx context.Context, jobs []*pending) error {
 		l.suspect = false
 	}
 	return nil
+}
+
+// reached says whether the last flush was answered and all queues are known.
+func (l *lane) reached(jobs []*pending) bool {
+	known, last := !l.suspect, ""
+	for _, p := range jobs {
+		if known && p.queue != last {
+			_, known = l.client.known.Load(p.queue)
+			last = p.queue
+		}
+	}
+	return known
 }
