@@ -2,9 +2,6 @@ package integration
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -128,14 +125,9 @@ func stat(t *testing.T, r *redis.Client, q, name string) int {
 // scriptSHA is what EVALSHA of a script of package queue carries.
 func scriptSHA(t *testing.T, name string) []byte {
 	t.Helper()
-	var source []byte
-	for _, f := range []string{"prologue", name} {
-		b, err := os.ReadFile("../queue/lua/" + f + ".lua")
-		if err != nil {
-			t.Fatal(err)
-		}
-		source = append(source, b...)
+	sha := queue.ScriptSHAs()[name]
+	if sha == "" {
+		t.Fatalf("no script is called %s", name)
 	}
-	sum := sha1.Sum(source)
-	return []byte(hex.EncodeToString(sum[:]))
+	return []byte(sha)
 }

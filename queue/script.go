@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -32,8 +33,15 @@ func loadScript(name string) script {
 	body := read(name)
 	source := helpersFor(body, read("prologue")) + body
 	sum := sha1.Sum([]byte(source))
-	return script{name, source, hex.EncodeToString(sum[:])}
+	s := script{name, source, hex.EncodeToString(sum[:])}
+	shas[name] = s.sha
+	return s
 }
+
+var shas = map[string]string{}
+
+// ScriptSHAs returns the SHA1 of each script by its name: by it MONITOR and SLOWLOG name a script that runs.
+func ScriptSHAs() map[string]string { return maps.Clone(shas) }
 
 var helperName = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
 

@@ -188,3 +188,24 @@ func TestAnswersOfARedisThatRefuses(t *testing.T) {
 	}
 	r.put(queue.NewJob{Delay: time.Hour})
 }
+
+// Every Lua file but the helpers is a script that Redis knows by the SHA1 that ScriptSHAs tells.
+func TestScriptSHAs(t *testing.T) {
+	r := newRig(t)
+	shas := queue.ScriptSHAs()
+	for name := range headers(t) {
+		if shas[name] == "" {
+			t.Errorf("%s has no SHA1", name)
+		}
+	}
+	equal(t, "scripts", len(shas), len(headers(t)))
+	r.forgetScripts()
+	r.put(queue.NewJob{})
+	for name, sha := range shas {
+		known, err := r.raw.ScriptExists(t.Context(), sha).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, name+" is known to Redis", known[0], name == "enqueue")
+	}
+}

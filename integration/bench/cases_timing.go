@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 func timingCases() []benchCase {
@@ -130,7 +132,7 @@ func (m *measurement) fanout(ctx context.Context, workers, jobs int) (figures, e
 	return m.seen, nil
 }
 
-// monitorClaims counts claims by MONITOR: a script whose second key is a processing list. The function it returns tells
+// monitorClaims counts claims by MONITOR. The function it returns tells
 // how many there were until now.
 func (m *measurement) monitorClaims() (count func(context.Context) (int, error), end func(), err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(m.url, "redis://"))
@@ -148,7 +150,7 @@ func (m *measurement) monitorClaims() (count func(context.Context) (int, error),
 		end()
 		return nil, nil, errors.New("MONITOR was refused")
 	}
-	n, marks := 0, 0
+	n, marks, claim := 0, 0, queue.ScriptSHAs()["claim"]
 	return func(ctx context.Context) (int, error) {
 		marks++
 		mark := fmt.Sprintf("count %d", marks)
@@ -160,9 +162,7 @@ func (m *measurement) monitorClaims() (count func(context.Context) (int, error),
 			if strings.Contains(text, mark) {
 				return n, nil
 			}
-			words := strings.Fields(text)
-			if len(words) > 7 && strings.HasPrefix(strings.ToLower(words[3]), `"eval`) && strings.Contains(words[7], ":processing:") &&
-				strings.HasSuffix(words[6], `:scheduled"`) {
+			if strings.Contains(text, claim) {
 				n++
 			}
 		}
