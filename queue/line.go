@@ -51,8 +51,12 @@ func (c *Client) newLine(size int) *line {
 
 // abort ends what is under way on a line of one connection. The next use dials anew.
 func (l *line) abort() {
-	if conn := l.last.Load(); conn != nil {
-		_ = (*conn).Close()
+	if last := l.last.Load(); last != nil {
+		conn := *last
+		if t, ok := conn.(*tls.Conn); ok { // which would say goodbye first, and wait for the other side to take it
+			conn = t.NetConn()
+		}
+		_ = conn.Close()
 	}
 }
 

@@ -20,7 +20,9 @@ type exchanger interface {
 func (r *runner) exchangeLoop(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer r.letBegin() // nothing that was claimed may be left for nobody
 	for ctx.Err() == nil {
+		r.letBegin()
 		r.adoptUnknown(ctx)
 		r.letBegin()
 		r.mu.Lock()

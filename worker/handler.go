@@ -20,7 +20,8 @@ type Job struct {
 
 // Handler runs a job. nil means done. An error means retry with backoff until max_retry is used up, then dead, unless it
 // is Permanent or RetryAfter. The context ends at the job's timeout, at a shutdown after the grace period, and when the
-// worker learns that the job is not its own any more; context.Cause says which.
+// worker learns that the job is not its own any more; context.Cause says which. Handlers run one after the other on the same
+// goroutines: what is bound to a goroutine (runtime.LockOSThread, profiling labels) must be undone before they return.
 type Handler func(ctx context.Context, job Job) error
 
 // Middleware wraps every handler, the first one outermost.

@@ -48,7 +48,7 @@ type execution struct {
 	worker  string // under which id it was claimed
 	phase   phase
 	abort   context.CancelCauseFunc // ends the context of the handler; nil unless it runs
-	cause   error                   // why it is to end
+	cause   error                   // why it is to end, or must not begin
 	lost    bool                    // not on the list any more: its result will be answered "lost"
 	result  queue.Result
 }
@@ -145,6 +145,7 @@ func (m *memory) reconcile(s snapshot, own []string) (unknown, gone int) {
 		e.cancel(ErrLost)
 		if e.phase == finished {
 			delete(m.held, element) // a resend would only be answered "lost"
+			m.want = true           // no claim will come with it
 		}
 	}
 	if m.doubts == s.doubts {

@@ -20,7 +20,7 @@ func (r *runner) start(e *execution) {
 }
 
 // letBegin has executors begin the handlers that are to begin, and returns when all have. Executors are goroutines that run
-// handlers one after the other; there are at most as many as handlers ever ran at a time. One more is called whenever those
+// handlers one after the other, about as many as handlers ever ran at a time. One more is called whenever those
 // that were called got stuck in a handler: so no handler waits for another, quick ones are run by one or two executors
 // without a change of goroutines, and their results make one batch. Handlers that take the processor for themselves would
 // hold up the results of others: after a while every one that is left gets an executor of its own.
@@ -73,12 +73,16 @@ func (r *runner) executor() {
 			e := r.begin[0]
 			r.begin[0] = nil
 			r.begin = r.begin[1:]
+			if e.cause != nil || e.lost || r.inDoubt() { // told since it was claimed that it must not start
+				r.running--
+				e.finish(queue.Result{Outcome: queue.OutcomeRelease})
+				poke(r.look)
+				continue
+			}
 			if base.Err() != nil {
 				base, cancel = context.WithCancelCause(context.Background())
 			}
-			if e.abort = cancel; e.cause != nil { // cancelled before it began
-				e.abort(e.cause)
-			}
+			e.abort = cancel
 			r.mu.Unlock()
 			r.execute(base, e)
 			r.mu.Lock()

@@ -175,12 +175,20 @@ func (c *proxied) requests() {
 func (c *proxied) replies() {
 	pump(c.server, func(replies [][]byte) error {
 		var pass []byte
+		var done chan struct{}
 		for _, reply := range replies {
-			if c.noteReply(reply) {
+			passes, last := c.noteReply(reply)
+			if passes {
 				pass = append(pass, reply...)
+			}
+			if last != nil {
+				done = last
 			}
 		}
 		_, err := c.client.Write(pass)
+		if done != nil { // not before: who waits for it may cut the connection at once
+			close(done)
+		}
 		return err
 	})
 	if !c.silent() {
@@ -214,8 +222,8 @@ func (c *proxied) noteRequest(request []byte) {
 	}
 }
 
-// noteReply says whether the reply is passed on.
-func (c *proxied) noteReply(reply []byte) bool {
+// noteReply says whether the reply is passed on, and returns what is to be closed if it is the last one to be lost.
+func (c *proxied) noteReply(reply []byte) (passes bool, done chan struct{}) {
 	c.proxy.mu.Lock()
 	defer c.proxy.mu.Unlock()
 	number := c.answered
@@ -223,14 +231,14 @@ func (c *proxied) noteReply(reply []byte) bool {
 		c.answered++
 	}
 	if c.losing == nil || number < c.passed {
-		return true
+		return true, nil
 	}
 	if reply[0] != '>' && number == max(c.matched, c.passed) {
 		if c.losing.lost--; c.losing.lost == 0 {
-			close(c.losing.done)
+			done = c.losing.done
 		}
 	}
-	return false
+	return false, done
 }
 
 // pump reads RESP values from conn and gives them on as they are complete.

@@ -39,11 +39,11 @@ end
 local ids = {}
 for i = 1, ripe do ids[i] = head[2 * i - 1] end
 
--- Records are read in bites: what is read beyond the limit is read in vain.
-local reply, elements, begun, bad, moved, bytes, bite = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0, 16
+-- Records are read in bites of 16: what is read beyond the limit is read in vain.
+local reply, elements, begun, bad, moved, bytes = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0
 local prefix, r, e = number .. ':', 5, 0
 while moved < ripe and bytes < max_bytes do
-  local last = math.min(moved + bite, ripe)
+  local last = math.min(moved + 16, ripe)
   local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
   local counters = redis.call('HMGET', attempts, unpack(ids, moved + 1, last))
   for i = 1, last - moved do
@@ -65,7 +65,6 @@ while moved < ripe and bytes < max_bytes do
       r = r + 4
     end
   end
-  bite = 32
 end
 local next_due = moved < waiting and due(moved + 1) or nil
 local full = e == want

@@ -20,7 +20,17 @@ local token = redis.call('LLEN', wake)
 local enqueued = tonumber(redis.call('HGET', stats, 'enqueued') or 0) or 0
 local ids = {}
 for i = 2, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
-local there = redis.call('HMGET', jobs, unpack(ids)) -- one look for all; who hands in again what is there asks for as much
+local there, found = {}, false
+for i = 1, #ids, 16 do
+  local last = math.min(i + 15, #ids)
+  if found then -- jobs are handed in again: their records may be big and need not be read
+    for n = i, last do there[n] = redis.call('HEXISTS', jobs, ids[n]) == 1 end
+  else
+    for n, record in ipairs(redis.call('HMGET', jobs, unpack(ids, i, last))) do
+      there[i + n - 1], found = record, found or record
+    end
+  end
+end
 local reply, records, scores, seen, first = {'ok', int(now)}, {}, {}, {}, math.huge
 local delay, due, score
 for n, id in ipairs(ids) do

@@ -1,5 +1,5 @@
--- settle: reports the results of claimed jobs. Each names its list element '<claim number>:<id>', and one LREM is the
--- whole fence: owner, membership and claim. An element that is not on this worker's list is 'lost' and changes nothing.
+-- settle: reports the results of claimed jobs. Each names its list element '<claim number>:<id>', and that it is taken off
+-- this worker's list, by one LREM or with others by one LTRIM, is the whole fence: owner, membership and claim. An element that is not on this worker's list is 'lost' and changes nothing.
 --
 -- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats
 -- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker, how many of the first
@@ -62,7 +62,7 @@ if at_head then
 end
 local stat = redis.call('HMGET', stats, 'done', 'retried', 'dead', 'released', 'lost', 'corrupt')
 
--- Write. LREM comes first and cannot grow, so that nothing after it is refused at maxmemory.
+-- Write. LTRIM or LREM comes first and cannot grow, so that nothing after it is refused at maxmemory.
 local reply, gone, first = {'ok', int(now)}, {}, math.huge
 if at_head then redis.call('LTRIM', processing, count, -1) end
 for i = 1, plain do
