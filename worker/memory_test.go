@@ -123,3 +123,13 @@ func TestRenewTakesAnotherIDAndLosesEverything(t *testing.T) {
 		t.Errorf("worker id %q: a colon in the host name must not look like a separator", got)
 	}
 }
+
+// The claim that would have come with the result of a job that vanished must be made up for: nobody else wakes a worker that
+// has counted on it.
+func TestVanishedResultMakesTheWorkerLook(t *testing.T) {
+	m := memory{resolved: 1, backlog: true, held: map[string]*execution{"1:a": {phase: finished}}}
+	m.reconcile(m.snapshot(), nil)
+	if len(m.held) != 0 || !m.want {
+		t.Errorf("held %v, look: %t", m.held, m.want)
+	}
+}

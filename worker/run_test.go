@@ -285,3 +285,31 @@ func TestEveryClaimedHandlerBegins(t *testing.T) {
 		})
 	}
 }
+
+// What the worker learns between claim and start counts: a handler that must not start is not begun, and its job is given back.
+func TestHandlerThatMustNotStartIsNotBegun(t *testing.T) {
+	for name, learn := range map[string]func(r *runner, e *execution){
+		"lost":     func(_ *runner, e *execution) { e.lost = true; e.cancel(ErrLost) },
+		"shutdown": func(_ *runner, e *execution) { e.cancel(ErrShutdown) },
+		"in doubt": func(r *runner, _ *execution) { r.lastBeat = time.Time{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ran atomic.Bool
+			r := prepare(newStore(t), 1, func(context.Context, Job) error { ran.Store(true); return nil }).runner
+			defer close(r.ended)
+			r.mu.Lock()
+			r.lastBeat = time.Now()
+			r.take(queue.Claimed{Element: "1:a", Attempt: 1, Job: queue.Job{ID: "a", MaxRetry: 1}})
+			e := r.held["1:a"]
+			learn(r, e)
+			r.mu.Unlock()
+			r.letBegin()
+			<-r.look // the exchange is woken when there is a result
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if ran.Load() || e.phase != finished || e.result.Outcome != queue.OutcomeRelease || r.running != 0 {
+				t.Errorf("ran: %t, phase %d, %+v, %d slots taken", ran.Load(), e.phase, e.result, r.running)
+			}
+		})
+	}
+}
