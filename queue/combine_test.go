@@ -213,18 +213,24 @@ func TestCombineSendsNothingOfACallerThatHasLeft(t *testing.T) {
 	}
 }
 
-// Who flushes for himself and leaves before any deadline returns at once, and what he left behind ends nobody else's flush.
-func TestEnqueueReturnsWhenItsContextIsCancelled(t *testing.T) {
-	s := redistest.Own(t)
+// ownQueue is a client of a Redis that it can pause, and a queue that both know.
+func ownQueue(t *testing.T) (*redistest.Server, *Client, string) {
+	t.Helper()
+	s, q := redistest.Own(t), redistest.Queue(t)
 	c, err := Open(t.Context(), s.URL(), Options{Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	q := redistest.Queue(t)
+	t.Cleanup(func() { _ = c.Close() })
 	if _, err := c.Enqueue(t.Context(), NewJob{Queue: q, ID: "first"}); err != nil {
 		t.Fatal(err)
 	}
+	return s, c, q
+}
+
+// Who flushes for himself and leaves before any deadline returns at once, and what he left behind ends nobody else's flush.
+func TestEnqueueReturnsWhenItsContextIsCancelled(t *testing.T) {
+	s, c, q := ownQueue(t)
 	for range 20 {
 		s.Pause(t)
 		c.lanes[0].line.sent.Store(false)
@@ -246,16 +252,8 @@ func TestEnqueueReturnsWhenItsContextIsCancelled(t *testing.T) {
 
 // Fifty callers and a slow Redis: what arrives while it is busy shares few scripts, and keeps the order of each caller.
 func TestCombineNeedsFewScripts(t *testing.T) {
-	s := redistest.Own(t)
-	c, err := Open(t.Context(), s.URL(), Options{Timeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	q, ctx := redistest.Queue(t), t.Context()
-	if _, err := c.Enqueue(ctx, NewJob{Queue: q, ID: "first"}); err != nil {
-		t.Fatal(err)
-	}
+	s, c, q := ownQueue(t)
+	ctx := t.Context()
 	before := scripts(t, s)
 	s.Pause(t)
 	var all sync.WaitGroup

@@ -165,11 +165,11 @@ func decodeJob(queue, id, text string) (Job, error) {
 	j := Job{ID: id, Queue: queue, MaxRetry: DefaultMaxRetry}
 	r, ok := readRecord(text)
 	if !ok { // another hand has written it, or a later version
-		var any record
-		if err := json.Unmarshal([]byte(text), &any); err != nil {
+		var other record // of its own, or r would be allocated each time
+		if err := json.Unmarshal([]byte(text), &other); err != nil {
 			return j, fmt.Errorf("record of job %s is not JSON: %w", id, err)
 		}
-		r = any
+		r = other
 	}
 	j.Type, j.Payload, j.Timeout = r.Type, r.Payload, time.Duration(r.TimeoutMS)*time.Millisecond
 	if r.MaxRetry != nil {

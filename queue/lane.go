@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -93,31 +92,6 @@ func byQueue(batch []*pending) (parts [][]*pending) {
 		parts[i] = append(parts[i], p)
 	}
 	return parts
-}
-
-// enqueueCall writes jobs of one queue.
-func enqueueCall(jobs []*pending) *call {
-	args := make([]any, 1, 1+3*len(jobs))
-	args[0] = LayoutVersion
-	for _, p := range jobs { // by pointers: a string in an interface costs an allocation
-		args = append(args, &p.id, &p.record, delayMS(p.delay))
-	}
-	k := keysOf(jobs[0].queue)
-	return &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
-}
-
-// enqueued reads the reply: the time and a word for each job behind it, or why none was written.
-func enqueued(x *call, jobs []*pending) ([]string, error) {
-	words, err := x.words()
-	switch {
-	case err != nil:
-		return nil, err
-	case len(words) == 2 && words[0] == "layout":
-		return nil, layoutError(jobs[0].queue, words[1])
-	case len(words) != 2+len(jobs):
-		return nil, fmt.Errorf("%w: script enqueue answered %d words", ErrOutcomeUnknown, len(words))
-	}
-	return words, nil
 }
 
 // reachWithin bounds one attempt to find out whether Redis answers.

@@ -52,12 +52,16 @@ func (c *Client) newLine(size int) *line {
 // abort ends what is under way on a line of one connection. The next use dials anew.
 func (l *line) abort() {
 	if last := l.last.Load(); last != nil {
-		conn := *last
-		if t, ok := conn.(*tls.Conn); ok { // which would say goodbye first, and wait for the other side to take it
-			conn = t.NetConn()
-		}
-		_ = conn.Close()
+		_ = below(*last).Close() // TLS itself would say goodbye first, and wait for the other side to take it
 	}
+}
+
+// below is the connection under TLS, or conn itself.
+func below(conn net.Conn) net.Conn {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return conn
 }
 
 // wire notes when a script is written to the connection.
@@ -71,11 +75,7 @@ type wire struct {
 // is as good as its end, since nothing was asked.
 func watch(conn net.Conn, sent *atomic.Bool) net.Conn {
 	w := &wire{conn, sent}
-	below := conn
-	if t, ok := conn.(*tls.Conn); ok {
-		below = t.NetConn()
-	}
-	if sys, ok := below.(syscall.Conn); ok {
+	if sys, ok := below(conn).(syscall.Conn); ok {
 		return struct {
 			*wire
 			syscall.Conn

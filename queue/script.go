@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,19 +24,20 @@ type script struct {
 }
 
 func loadScript(name string) script {
-	read := func(n string) string {
-		b, err := luaFiles.ReadFile("lua/" + n + ".lua")
-		if err != nil {
-			panic(err) // embedded at build time: it cannot be missing
-		}
-		return string(b)
-	}
-	body := read(name)
-	source := helpersFor(body, read("prologue")) + body
+	body := readLua(name)
+	source := helpersFor(body) + body
 	sum := sha1.Sum([]byte(source))
 	s := script{name, source, hex.EncodeToString(sum[:])}
 	shas[name] = s.sha
 	return s
+}
+
+func readLua(name string) string {
+	b, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // embedded at build time: it cannot be missing
+	}
+	return string(b)
 }
 
 var shas = map[string]string{}
@@ -43,17 +45,30 @@ var shas = map[string]string{}
 // ScriptSHAs returns the SHA1 of each script by its name: by it MONITOR and SLOWLOG name a script that runs.
 func ScriptSHAs() map[string]string { return maps.Clone(shas) }
 
-var helperName = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
+// helper is one block of the prologue.
+type helper struct {
+	text string
+	name *regexp.Regexp
+}
 
-// helpersFor returns those blocks of the prologue that body uses, and those that these use: each costs every call.
-func helpersFor(body, prologue string) string {
-	blocks := strings.Split(strings.TrimSpace(prologue), "\n\n")
+// helpers are the blocks of the prologue, in order.
+var helpers = func() (all []helper) {
+	named := regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
+	for _, text := range strings.Split(strings.TrimSpace(readLua("prologue")), "\n\n") {
+		if name := named.FindStringSubmatch(text); name != nil {
+			all = append(all, helper{text, regexp.MustCompile(`\b` + name[1] + `\b`)})
+		}
+	}
+	return all
+}()
+
+// helpersFor returns those helpers that body uses, and those that these use: each costs every call.
+func helpersFor(body string) string {
 	used, kept := body, ""
-	for i := len(blocks) - 1; i >= 0; i-- { // a helper uses only those before it
-		name := helperName.FindStringSubmatch(blocks[i])
-		if name != nil && regexp.MustCompile(`\b`+name[1]+`\b`).MatchString(used) {
-			used += blocks[i]
-			kept = blocks[i] + "\n\n" + kept
+	for _, h := range slices.Backward(helpers) { // a helper uses only those before it
+		if h.name.MatchString(used) {
+			used += h.text
+			kept = h.text + "\n\n" + kept
 		}
 	}
 	return kept

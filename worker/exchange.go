@@ -20,9 +20,7 @@ type exchanger interface {
 func (r *runner) exchangeLoop(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	defer r.letBegin() // nothing that was claimed may be left for nobody
 	for ctx.Err() == nil {
-		r.letBegin()
 		r.adoptUnknown(ctx)
 		r.letBegin()
 		r.mu.Lock()
@@ -34,6 +32,7 @@ func (r *runner) exchangeLoop(ctx context.Context) {
 			r.passOn(ctx)
 		case len(next.Results) > 0 || next.Claim > 0:
 			r.apply(next, r.link.Exchange(ctx, next))
+			r.letBegin() // now: what follows may take a while, or be the end
 		default:
 			timer.Reset(wait)
 			select {

@@ -44,15 +44,21 @@ func TestStoppingWorkerLeavesWakingToOthers(t *testing.T) {
 	}
 }
 
+// busyAndIdle starts a worker that runs a job for 10 s, and one that has nothing to do.
+func busyAndIdle(s *store) (busy, idle *rig) {
+	busy = start(s, 5, lasting(10*time.Second))
+	s.add("long", 0)
+	pass(time.Second)
+	idle = start(s, 5, nil)
+	pass(time.Second)
+	return busy, idle
+}
+
 // A token that the stopping worker popped just before is handed on.
 func TestTokenPoppedByAStoppingWorkerIsHandedOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
-		first := start(s, 5, lasting(10*time.Second))
-		s.add("long", 0)
-		pass(time.Second)
-		second := start(s, 5, nil)
-		pass(time.Second)
+		first, second := busyAndIdle(s)
 		s.fail("claim", fault{kind: requestLost, d: 500 * time.Millisecond}) // of first: it has the token and gets nothing
 		s.add("a", 0)
 		begin := time.Now()
@@ -70,11 +76,7 @@ func TestTokenPoppedByAStoppingWorkerIsHandedOn(t *testing.T) {
 func TestTokenLostWithThePopIsReplaced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
-		first := start(s, 5, lasting(10*time.Second))
-		s.add("long", 0)
-		pass(time.Second)
-		second := start(s, 5, nil)
-		pass(time.Second)
+		first, second := busyAndIdle(s)
 		s.fail("pop", fault{kind: replyLost})
 		s.add("a", 0)
 		pass(0)

@@ -37,13 +37,11 @@ type benchCase struct {
 // allCases in the order in which they are run. A param is written as it stands in the result.
 func allCases() []benchCase {
 	all := slices.Concat(throughputCases(), timingCases(), costCases(), httpCases())
-	slices.SortStableFunc(all, func(a, b benchCase) int { return slices.Index(order, a.name) - slices.Index(order, b.name) })
+	slices.SortStableFunc(all, func(a, b benchCase) int { return slices.Index(caseNames, a.name) - slices.Index(caseNames, b.name) })
 	return all
 }
 
-var order = []string{"enqueue", "drain", "burst", "lateness", "idle", "memory", "scale", "http", "fanout", "workers"}
-
-func caseNames() []string { return order }
+var caseNames = []string{"enqueue", "drain", "burst", "lateness", "idle", "memory", "scale", "http", "fanout", "workers"}
 
 // choose returns the cases of a list separated by commas; all if it is empty.
 func choose(list string) ([]benchCase, error) {
@@ -52,8 +50,8 @@ func choose(list string) ([]benchCase, error) {
 	}
 	names := strings.Split(list, ",")
 	for _, name := range names {
-		if !slices.Contains(order, name) {
-			return nil, fmt.Errorf("no case is called %q: take some of %s", name, strings.Join(order, ","))
+		if !slices.Contains(caseNames, name) {
+			return nil, fmt.Errorf("no case is called %q: take some of %s", name, strings.Join(caseNames, ","))
 		}
 	}
 	return slices.DeleteFunc(allCases(), func(c benchCase) bool { return !slices.Contains(names, c.name) }), nil
@@ -209,6 +207,13 @@ func (m *measurement) add(param, figure string, v float64) {
 
 func (m *measurement) check(c counts) { m.seen.checked = m.seen.checked.plus(c) }
 
+// holds checks that Redis holds just n jobs.
+func (m *measurement) holds(ctx context.Context, n int) error {
+	left, err := m.left(ctx, m.Client)
+	m.check(counts{Lost: max(0, n-left), Twice: max(0, left-n)})
+	return err
+}
+
 // drained waits until Redis holds no job any more, or none has gone for 30 s: then it says how many are left.
 func (m *measurement) drained(ctx context.Context) (left int, err error) {
 	last, since := -1, time.Now()
@@ -247,7 +252,7 @@ func finish(workers []*child) (page, float64, error) {
 // blockedFor notes how long scripts have held up Redis.
 func (m *measurement) blockedFor(ctx context.Context, param string) error {
 	p99, longest, err := m.blocked(ctx)
-	m.add(param, "script p99 (µs)", p99)
-	m.add(param, "slowest script (ms)", longest)
+	m.add(param, scriptP99, p99)
+	m.add(param, slowestMS, longest)
 	return err
 }

@@ -29,11 +29,9 @@ func measureScale(ctx context.Context, m *measurement) (figures, error) {
 		if err != nil {
 			return m.seen, err
 		}
-		left, err := m.left(ctx, m.Client)
-		if err != nil {
+		if err := m.holds(ctx, n); err != nil {
 			return m.seen, err
 		}
-		m.check(counts{Lost: max(0, n-left), Twice: max(0, left-n)})
 		costs = append(costs, cost)
 	}
 	for verb, few := range costs[0] {

@@ -18,7 +18,7 @@ func throughputCases() []benchCase {
 		{name: "enqueue", params: []string{"p=1", "p=16", "bulk=100,p=16"}, unit: rate("p=1", "p=16", "bulk=100,p=16"),
 			sides: sides, measure: measureEnqueue},
 		{name: "drain", params: []string{"c=10", "c=100"}, unit: rate("c=10", "c=100"), sides: sides, measure: measureDrain},
-		{name: "burst", params: []string{"50k due at once"}, unit: map[string]string{"50k due at once": "ms to the last start"},
+		{name: "burst", params: []string{burst50k}, unit: map[string]string{burst50k: "ms to the last start"},
 			sides: sides, measure: measureBurst},
 		{name: "workers", params: []string{"2", "3", "4"}, unit: map[string]string{"2": "× one worker, per worker",
 			"3": "× one worker, per worker", "4": "× one worker, per worker"}, sides: []string{us}, measure: measureWorkers},
@@ -59,13 +59,11 @@ func measureEnqueue(ctx context.Context, m *measurement) (figures, error) {
 		if err != nil {
 			return m.seen, err
 		}
-		m.add(part.param, "Redis CPU (s/100k)", (after-before)/float64(part.jobs)*1e5)
-		m.add(part.param, "producer CPU (s/100k)", r.CPU/float64(part.jobs)*1e5)
-		n, err := m.left(ctx, m.Client)
-		if err != nil {
+		m.add(part.param, redisCPU, (after-before)/float64(part.jobs)*1e5)
+		m.add(part.param, producerCPU, r.CPU/float64(part.jobs)*1e5)
+		if err := m.holds(ctx, part.jobs); err != nil {
 			return m.seen, err
 		}
-		m.check(counts{Lost: max(0, part.jobs-n), Twice: max(0, n-part.jobs)})
 	}
 	return m.seen, nil
 }
@@ -138,14 +136,14 @@ func (m *measurement) drainWith(ctx context.Context, param string, n, workers, c
 	first, last := p.span()
 	rate = float64(n-1) / (float64(last-first) / 1e6)
 	m.saw(param, rate)
-	m.add(param, "Redis CPU (s/100k)", (after-before)/float64(n)*1e5)
-	m.add(param, "worker CPU (s/100k)", cpu/float64(n)*1e5)
+	m.add(param, redisCPU, (after-before)/float64(n)*1e5)
+	m.add(param, workerCPU, cpu/float64(n)*1e5)
 	return rate, m.blockedFor(ctx, param)
 }
 
 // measureBurst: one worker with 100 slots is idle when 50,000 jobs become due at one instant.
 func measureBurst(ctx context.Context, m *measurement) (figures, error) {
-	const param = "50k due at once"
+	const param = burst50k
 	n, ahead := m.n(50_000, 1_000), 12*time.Second
 	if m.quick {
 		ahead = 3 * time.Second // of which up to one is cut off
@@ -185,7 +183,7 @@ func measureBurst(ctx context.Context, m *measurement) (figures, error) {
 	_, last := p.span()
 	m.saw(param, float64(last-at.UnixMicro())/1000)
 	if m.name == us {
-		m.add(param, "longest time between heartbeats (ms)", gap)
+		m.add(param, gapMS, gap)
 	}
 	return m.seen, m.blockedFor(ctx, param)
 }

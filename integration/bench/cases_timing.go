@@ -58,7 +58,7 @@ func measureLateness(ctx context.Context, m *measurement) (figures, error) {
 	}
 	m.saw("p50", percentile(late, 50))
 	m.saw("p99", percentile(late, 99))
-	m.add("p50", "early (%)", 100*float64(early)/float64(len(dues)))
+	m.add("p50", earlyShare, 100*float64(early)/float64(len(dues)))
 	m.add("p99", "latest (ms)", slices.Max(late))
 	return m.seen, nil
 }
@@ -132,8 +132,7 @@ func (m *measurement) fanout(ctx context.Context, workers, jobs int) (figures, e
 	return m.seen, nil
 }
 
-// monitorClaims counts claims by MONITOR. The function it returns tells
-// how many there were until now.
+// monitorClaims counts claims by MONITOR. The function it returns tells how many there were until now.
 func (m *measurement) monitorClaims() (count func(context.Context) (int, error), end func(), err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(m.url, "redis://"))
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
 )
 
@@ -175,16 +174,13 @@ func (c *child) end() {
 // family ends all children of a measurement, none of which outlives ctx.
 type family struct {
 	ctx context.Context
-	mu  sync.Mutex
 	all []*child
 }
 
 func (f *family) start(t task) (*child, error) {
 	c, err := startChild(f.ctx, t)
 	if err == nil {
-		f.mu.Lock()
 		f.all = append(f.all, c)
-		f.mu.Unlock()
 	}
 	return c, err
 }

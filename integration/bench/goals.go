@@ -88,6 +88,7 @@ const (
 	scriptP99   = "script p99 (µs)"
 	slowestMS   = "slowest script (ms)"
 	gapMS       = "longest time between heartbeats (ms)"
+	earlyShare  = "early (%)"
 	burst50k    = "50k due at once"
 )
 
@@ -114,7 +115,7 @@ func results() []row {
 		{words{"lateness p50 / p99, 2,000 jobs due at random in 10 s (ms)", "遅れの p50 / p99、10 秒間のばらばらな時刻に期限が来る 2,000 件（ms）"},
 			[]figure{{"lateness", "p50", "", []goal{atMost(1.5, "≤ 1.5 ms")}}, {"lateness", "p99", "", []goal{atMost(4, "≤ 4 ms")}}}},
 		{words{"starts before the due time (%)", "期限より前に開始した割合（%）"}, []figure{
-			{"lateness", "p50", "early (%)", []goal{neverEarly}}}},
+			{"lateness", "p50", earlyShare, []goal{neverEarly}}}},
 		{words{"round trips/s of an idle worker / its CPU (ms/s)", "暇なワーカーの往復（回/秒） / CPU（ms/秒）"}, []figure{
 			{"idle", "trips", "", []goal{atMost(1, "≤ 1")}}, {"idle", "cpu", "", []goal{atMost(2, "CPU ≤ 2 ms/s")}}}},
 		one(words{"bytes of Redis per scheduled job", "scheduled のジョブ 1 件あたりの Redis のバイト数"}, "memory", "scheduled",

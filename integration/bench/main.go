@@ -36,7 +36,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	names := f.String("case", "", "cases to run, separated by commas; default all: "+strings.Join(caseNames(), ","))
+	names := f.String("case", "", "cases to run, separated by commas; default all: "+strings.Join(caseNames, ","))
 	quick := f.Bool("quick", false, "one run with few jobs: for correctness, not for figures")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	runs := f.Int("runs", 3, "runs of each measurement, of which the median counts (1 with -quick)")

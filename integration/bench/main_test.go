@@ -51,8 +51,8 @@ var quickly = []string{"burst,memory,scale", "lateness,http", "enqueue,drain,idl
 func TestQuick(t *testing.T) {
 	needRedis(t)
 	ran := strings.Split(strings.Join(quickly, ","), ",")
-	if slices.Sort(ran); !slices.Equal(ran, slices.Sorted(slices.Values(caseNames()))) {
-		t.Fatalf("the cases are %v, of which run %v", caseNames(), ran)
+	if slices.Sort(ran); !slices.Equal(ran, slices.Sorted(slices.Values(caseNames))) {
+		t.Fatalf("the cases are %v, of which run %v", caseNames, ran)
 	}
 	var running sync.WaitGroup // t.Parallel would run only as many as there are cores
 	outs, logs, errs := make([]bytes.Buffer, len(quickly)), make([]bytes.Buffer, len(quickly)), make([]error, len(quickly))
@@ -178,7 +178,7 @@ func TestAnEndOfTheContextEndsTheRun(t *testing.T) {
 }
 
 func TestArguments(t *testing.T) {
-	all := strings.Join(caseNames(), ",")
+	all := strings.Join(caseNames, ",")
 	for want, args := range map[string][]string{
 		`no case is called "drian": take some of ` + all: {"-case", "enqueue,drian"},
 		`no case is called "": take some of ` + all:      {"-case", "enqueue,"},
@@ -202,7 +202,7 @@ func TestArguments(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	for list, want := range map[string][]string{"": caseNames(), "lateness,drain": {"drain", "lateness"}, "http": {"http"}} {
+	for list, want := range map[string][]string{"": caseNames, "lateness,drain": {"drain", "lateness"}, "http": {"http"}} {
 		var got []string
 		cases, err := choose(list)
 		for _, c := range cases {

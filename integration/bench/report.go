@@ -179,7 +179,7 @@ func grouped(x float64) string {
 
 // safety has one row a case, for its lines share what was counted.
 func safety(lines []line) (rows []safetyRow) {
-	for _, name := range caseNames() {
+	for _, name := range caseNames {
 		i := slices.IndexFunc(lines, func(l line) bool { return l.Case == name })
 		if i < 0 {
 			continue

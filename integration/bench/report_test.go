@@ -98,7 +98,7 @@ func TestReport(t *testing.T) {
 				t.Errorf("%s: the row %q is missing", language, r.what.in(language))
 			}
 		}
-		for _, name := range caseNames() {
+		for _, name := range caseNames {
 			if !strings.Contains(page, "\n| "+name+" | 0 / 0 / 0 | 0 / 0 / 1,234 | 0 / 0 / 0 |\n") {
 				t.Errorf("%s: nothing is said about the correctness of %s", language, name)
 			}

@@ -35,8 +35,8 @@ type line struct {
 }
 
 // maxima are the further figures of which the largest counts: they say what never happened.
-var maxima = map[string]bool{"slowest script (ms)": true, "longest time between heartbeats (ms)": true,
-	"most claims for one job": true, "latest (ms)": true, "early (%)": true}
+var maxima = map[string]bool{slowestMS: true, gapMS: true,
+	"most claims for one job": true, "latest (ms)": true, earlyShare: true}
 
 // makeLine takes medians and their ratios. extra holds samples of further figures by name.
 func makeLine(name, param, unit string, runs []sample, extra map[string][]sample, checked map[string]counts) line {

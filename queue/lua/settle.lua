@@ -1,5 +1,6 @@
 -- settle: reports the results of claimed jobs. Each names its list element '<claim number>:<id>', and that it is taken off
--- this worker's list, by one LREM or with others by one LTRIM, is the whole fence: owner, membership and claim. An element that is not on this worker's list is 'lost' and changes nothing.
+-- this worker's list, by one LREM or with others by one LTRIM, is the whole fence: owner, membership and claim. An element
+-- that is not on it is 'lost' and changes nothing.
 --
 -- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats
 -- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker, how many of the first
