@@ -1,0 +1,3 @@
+package faults
+
+var apiRows = map[string]func(*Run){}

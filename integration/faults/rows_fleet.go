@@ -1,0 +1,3 @@
+package faults
+
+var fleetRows = map[string]func(*Run){}

@@ -1,0 +1,3 @@
+package faults
+
+var jobRows = map[string]func(*Run){}

@@ -1,0 +1,3 @@
+package faults
+
+var redisRows = map[string]func(*Run){}

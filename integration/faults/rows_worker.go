@@ -1,0 +1,3 @@
+package faults
+
+var workerRows = map[string]func(*Run){}
