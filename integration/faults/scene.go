@@ -100,7 +100,7 @@ func (s *Scene) Start(name string, settings ...string) *Process {
 // Server starts an API process and waits until it listens.
 func (s *Scene) Server(settings ...string) *Process {
 	s.Helper()
-	p := s.Start("server", settings...)
+	p := s.Start("server", append([]string{"LOG_LEVEL=warn"}, settings...)...) // a line a request helps nobody
 	p.AwaitHTTP("/livez", 200, 20*time.Second)
 	return p
 }
@@ -184,4 +184,31 @@ func (s *Scene) keepHistory() {
 		err = os.CopyFS(dir, os.DirFS(s.dir))
 	}
 	s.Logf("histories kept in %s (%v)", dir, err)
+}
+
+// Holders tells which worker holds each job that is processed; nil while Redis is away.
+func (s *Scene) Holders() map[string]string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	workers, err := s.Client.ZRange(ctx, Key("workers"), 0, -1).Result()
+	if err != nil {
+		return nil
+	}
+	holders := map[string]string{}
+	for _, w := range workers {
+		elements, err := s.Client.LRange(ctx, Key("processing:"+w), 0, -1).Result()
+		if err != nil {
+			return nil
+		}
+		for _, e := range elements {
+			_, id, _ := strings.Cut(e, ":")
+			holders[id] = w
+		}
+	}
+	return holders
+}
+
+// Holds tells whether a worker id is one of this process.
+func (p *Process) Holds(worker string) bool {
+	return strings.Contains(worker, fmt.Sprintf(":%d:", p.Pid()))
 }
