@@ -50,10 +50,10 @@ func (j Job) Retries(n int) Job { j.MaxRetry = &n; return j }
 
 // Answer is what the API said; Status is 0 if it said nothing.
 type Answer struct {
-	Status int
-	Took   time.Duration
-	JobID  string `json:"job_id"`
-	Code   string `json:"code"`
+	Status int           `json:"-"`
+	Took   time.Duration `json:"-"`
+	JobID  string        `json:"job_id"`
+	Code   string        `json:"code"`
 }
 
 // token is good for a day.

@@ -27,6 +27,8 @@ func killNine(r *Run) {
 			}
 			for _, v := range victims {
 				v.AwaitHTTP("/readyz", 200, 60*time.Second)
+			}
+			for range victims { // one each: they have one slot
 				s.Register(server, Sleep(8*time.Second))
 			}
 			s.AwaitProcessing(atOnce, 10*time.Second)

@@ -107,7 +107,7 @@ var texts = []Row{
 	{ID: "R35",
 		Fault:     Text{"old and new versions side by side, and back", "新旧の版の並走と巻き戻し"},
 		Invariant: Text{"no errors, nothing lost", "エラーなし、損失なし"}},
-	{ID: "R36",
+	{ID: "R36", Full: true,
 		Fault:     Text{"dead letters beyond their bound", "上限を超える dead"},
 		Invariant: Text{"the bound holds, each drop is counted", "上限は守られ、捨てたものは数えられる"}},
 	{ID: "R37",
