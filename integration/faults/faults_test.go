@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 var (
@@ -28,6 +30,7 @@ var finished struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	queue.QuietDriver() // a server that is down is no news here
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}

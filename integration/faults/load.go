@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/punctualq/punctual/api"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // ids is a set of job ids that many goroutines add to.
@@ -56,9 +56,10 @@ type Answer struct {
 	Code   string        `json:"code"`
 }
 
-// token is good for a day.
+// token is good for two days. It does not say when it was issued: some servers here have a clock that is an hour behind.
 var token = sync.OnceValues(func() (string, error) {
-	return api.NewToken([]byte(secret), api.TokenClaims{Subject: "faults", Lifetime: 24 * time.Hour})
+	claims := jwt.MapClaims{"sub": "faults", "exp": time.Now().Add(48 * time.Hour).Unix()}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 })
 
 // client has connections for many callers at once.
@@ -184,5 +185,5 @@ func (l *Load) Answers() map[string]int {
 	return all
 }
 
-// Quick is the common load: jobs that print a message now or in a second.
+// Mixed is the common load: jobs that print a message now or in a second.
 func Mixed(n int) Job { return Job{Message: "load", Delay: n % 2} }
