@@ -22,15 +22,19 @@ type Options struct {
 	Timeout time.Duration
 	// TLS is used with a rediss:// URL in place of the default, which verifies the server against the system's roots.
 	TLS *tls.Config
+	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
+	// It is for tests, see HistoryTo.
+	History func(Event)
 }
 
 // Client is a handle on the queues of one Redis. It is safe for concurrent use.
 type Client struct {
 	opts    *redis.Options
 	timeout time.Duration
-	lanes   [2]*lane // on which jobs go to Redis
-	ask     *line    // reads, and what anyone may call at any time
-	known   sync.Map // names of queues that are in punctual:queues
+	history func(Event) // nil: off
+	lanes   [2]*lane    // on which jobs go to Redis
+	ask     *line       // reads, and what anyone may call at any time
+	known   sync.Map    // names of queues that are in punctual:queues
 }
 
 // Open makes a client for the Redis at url (redis:// or rediss://). It does not need Redis to be there: it waits for it
@@ -47,7 +51,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	if o.TLS != nil {
 		opts.TLSConfig = o.TLS
 	}
-	c := &Client{opts: opts, timeout: o.Timeout}
+	c := &Client{opts: opts, timeout: o.Timeout, history: o.History}
 	c.ask = c.newLine(4)
 	for i := range c.lanes {
 		c.lanes[i] = c.newLane()

@@ -43,15 +43,21 @@ func (l *Link) Heartbeat(ctx context.Context, worker WorkerInfo, t Timing, first
 	if err != nil {
 		return Pulse{}, fmt.Errorf("encode heartbeat: %w", err)
 	}
+	tell := l.client.telling(Event{Op: OpHeartbeat, Queue: l.queue, Worker: worker.ID, Mode: mode})
 	words, err := l.ask(ctx, heartbeatCall(l.keys, mode, worker.ID, string(info), t))
-	return pulse(l.queue, words, err)
+	p, err := pulse(l.queue, words, err)
+	tell(p.event(), err)
+	return p, err
 }
 
 // Observe tells a queue that Redis could be reached just now, and asks for a worker to reap: the heartbeat of a process
 // that runs no jobs.
 func (c *Client) Observe(ctx context.Context, queue string, t Timing) (Pulse, error) {
+	tell := c.telling(Event{Op: OpObserve, Queue: queue})
 	words, err := c.askOne(ctx, heartbeatCall(keysOf(queue), "observe", "", "", t))
-	return pulse(queue, words, err)
+	p, err := pulse(queue, words, err)
+	tell(p.event(), err)
+	return p, err
 }
 
 func heartbeatCall(k keys, mode, worker, info string, t Timing) *call {

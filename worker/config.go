@@ -37,6 +37,8 @@ type Config struct {
 	LeaseDoubt    LeaseDoubt     // default DoubtContinue
 	Build         string         // told in the heartbeat: what tells builds apart
 	Logger        zerolog.Logger // default: no log
+	// History, if set, is told of handlers: it must be the one that the queue.Client has. For tests, see queue.HistoryTo.
+	History func(queue.Event)
 }
 
 // withDefaults fills in what is zero and refuses what cannot work.

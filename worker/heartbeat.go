@@ -139,7 +139,11 @@ func (r *runner) pendingWork() bool {
 func (r *runner) cancelInDoubt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.config.LeaseDoubt != DoubtCancel || !r.inDoubt() {
+	if !r.inDoubt() {
+		return
+	}
+	r.tellDoubt()
+	if r.config.LeaseDoubt != DoubtCancel {
 		return
 	}
 	for _, e := range r.held {

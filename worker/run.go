@@ -109,6 +109,7 @@ func (r *runner) execute(base context.Context, e *execution) {
 	timed, stop := context.WithDeadlineCause(base, begin.Add(timeout), ErrTimeout)
 	defer stop()
 	ctx := &jobContext{timed, r, e}
+	tellEnd := r.tellStart(ctx, e)
 	returned := false
 	var err error
 	defer func() {
@@ -122,6 +123,7 @@ func (r *runner) execute(base context.Context, e *execution) {
 		if result.Failure != nil {
 			result.Failure.TookMS = time.Since(begin).Milliseconds()
 		}
+		tellEnd(result.Outcome)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.running--
