@@ -27,8 +27,9 @@ type Finding struct {
 	Fixed    bool   `json:"fixed"`
 	Did      string `json:"did,omitempty"` // what Fix did, or why it could not
 
-	place     place // where the job was when it was judged
-	unfixable bool  // although others of its code are
+	subject   string // what tidy is to mend: a worker, or a field
+	value     string // what was found there
+	unfixable bool   // although others of its code are
 }
 
 // AuditReport is what an audit found, and how many jobs there were at one instant at its end.

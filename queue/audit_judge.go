@@ -58,16 +58,22 @@ func (a *auditor) find(f Finding) {
 		return
 	}
 	f.Severity, f.Fixable = known.severity, known.fixable && !f.unfixable
-	switch f.Code {
-	case "record-without-place", "place-without-record", "two-places", "element-malformed":
-		a.unsettled = true
-	}
+	a.unsettled = a.unsettled || f.unsettles()
 	if len(a.report.Findings) >= a.most {
 		a.report.Unlisted++
 		return
 	}
 	a.listed[name] = true
 	a.report.Findings = append(a.report.Findings, f)
+}
+
+// unsettles says whether the counters cannot be compared with the jobs while it is so.
+func (f *Finding) unsettles() bool {
+	switch f.Code {
+	case "record-without-place", "place-without-record", "two-places", "element-malformed", "counter-malformed":
+		return true
+	}
+	return false
 }
 
 // judgeJob judges a record and its attempts, and in which of the sorted sets it is.
@@ -84,8 +90,8 @@ func (a *auditor) judgeJob(p place) {
 	}
 	job, err := decodeJob(a.queue, p.id, p.record)
 	if err != nil {
-		a.find(Finding{Code: "record-unreadable", Key: a.keys.jobs(), ID: p.id, Detail: err.Error(), place: p,
-			unfixable: p.count() == 0})
+		a.find(Finding{Code: "record-unreadable", Key: a.keys.jobs(), ID: p.id, Detail: err.Error(), value: p.record,
+			unfixable: p.count() == 0}) // its worker puts it to dead
 	}
 	if p.attempts == "" {
 		return
@@ -104,7 +110,7 @@ func (a *auditor) judgeJob(p place) {
 func (a *auditor) judgeHeld(key string, p place) {
 	for _, h := range p.held {
 		if !isElement(h.element) {
-			a.find(Finding{Code: "element-malformed", Key: key, ID: h.element, place: p,
+			a.find(Finding{Code: "element-malformed", Key: key, ID: h.element,
 				Detail: fmt.Sprintf("%q is not <claim number>:<id>", clip(h.element))})
 			return
 		}
@@ -112,7 +118,7 @@ func (a *auditor) judgeHeld(key string, p place) {
 	switch {
 	case len(p.held) == 0:
 	case !p.recorded:
-		a.find(Finding{Code: "place-without-record", Key: key, ID: p.id, place: p, unfixable: true,
+		a.find(Finding{Code: "place-without-record", Key: key, ID: p.id, unfixable: true,
 			Detail: "the job has no record; its worker, or who reaps that, will put it to dead"})
 	case p.count() > 1:
 		a.doubt(p.id)
@@ -126,7 +132,7 @@ func (a *auditor) judgeMember(set, key string, p place, now int64) {
 		return // moved meanwhile
 	}
 	if !p.recorded {
-		a.find(Finding{Code: "place-without-record", Key: key, ID: p.id, place: p, Detail: "the job has no record in jobs"})
+		a.find(Finding{Code: "place-without-record", Key: key, ID: p.id, Detail: "the job has no record in jobs"})
 	}
 	s, err := strconv.ParseFloat(score, 64)
 	switch latest := float64(now + auditHorizon); {
@@ -161,10 +167,10 @@ func (a *auditor) judgeErrors(p place, text string) {
 func (a *auditor) judgeWhole(p place, whole bool) {
 	switch {
 	case p.count() > 1:
-		a.find(Finding{Code: "two-places", Key: a.keys.jobs(), ID: p.id, place: p, Detail: "it is in " + p.String()})
+		a.find(Finding{Code: "two-places", Key: a.keys.jobs(), ID: p.id, Detail: "it is in " + p.String()})
 	case p.count() == 1 || !whole:
 	case p.recorded:
-		a.find(Finding{Code: "record-without-place", Key: a.keys.jobs(), ID: p.id, place: p,
+		a.find(Finding{Code: "record-without-place", Key: a.keys.jobs(), ID: p.id,
 			Detail: "the job is in no place: it will never run"})
 	default:
 		if p.attempts != "" {

@@ -14,7 +14,7 @@ import (
 // walkNames looks whether the queue is among the known ones.
 func (a *auditor) walkNames(ctx context.Context) error {
 	var known *redis.BoolCmd
-	if err := a.pipe(ctx, false, func(p redis.Pipeliner) { known = p.SIsMember(ctx, keyQueues, a.queue) }); err != nil {
+	if err := a.pipe(ctx, false, func(p pipeliner) { known = p.SIsMember(ctx, keyQueues, a.queue) }); err != nil {
 		return err
 	}
 	if known.Err() == nil && !known.Val() {
@@ -32,7 +32,7 @@ func (k keys) types() map[string]string {
 // walkTypes looks at the types of those keys. If one is wrong no script works, and nothing else can be said.
 func (a *auditor) walkTypes(ctx context.Context) error {
 	found := map[string]*redis.StatusCmd{}
-	err := a.pipe(ctx, false, func(p redis.Pipeliner) {
+	err := a.pipe(ctx, false, func(p pipeliner) {
 		for key := range a.keys.types() {
 			found[key] = p.Type(ctx, key)
 		}
@@ -73,7 +73,8 @@ func (a *auditor) walkMeta(ctx context.Context) error {
 				}
 			case "interval", "ttl", "window_start", "window_seen", "timekeeper_due", "timekeeper_until":
 				if !number {
-					a.find(Finding{Code: "meta-malformed", Key: a.keys.meta(), ID: field, Detail: fmt.Sprintf("%q is not a number of ms", clip(value))})
+					a.find(Finding{Code: "meta-malformed", Key: a.keys.meta(), ID: field, subject: field, value: value,
+						Detail: fmt.Sprintf("%q is not a number of ms", clip(value))})
 				} else if field == "ttl" {
 					a.ttl = n
 				}
@@ -92,11 +93,11 @@ func (a *auditor) walkMeta(ctx context.Context) error {
 func (a *auditor) judgeMark(ctx context.Context, field, worker string) error {
 	var marked *redis.BoolCmd
 	var registered *redis.FloatCmd
-	err := a.pipe(ctx, true, func(p redis.Pipeliner) {
+	err := a.pipe(ctx, true, func(p pipeliner) {
 		marked, registered = p.HExists(ctx, a.keys.meta(), field), p.ZScore(ctx, a.keys.workers(), worker)
 	})
 	if err == nil && marked.Val() && registered.Err() == redis.Nil {
-		a.find(Finding{Code: "reaping-unregistered", Key: a.keys.meta(), ID: field,
+		a.find(Finding{Code: "reaping-unregistered", Key: a.keys.meta(), ID: field, subject: worker,
 			Detail: "the worker is said to be reaped, but is not registered: under this name none could work"})
 	}
 	return err
@@ -107,7 +108,7 @@ func (a *auditor) walkKeys(ctx context.Context) error {
 	cursor := uint64(0)
 	for {
 		var found *redis.ScanCmd
-		err := a.pipe(ctx, false, func(p redis.Pipeliner) { found = p.Scan(ctx, cursor, a.keys.prefix+"*", 1000) })
+		err := a.pipe(ctx, false, func(p pipeliner) { found = p.Scan(ctx, cursor, a.keys.prefix+"*", 1000) })
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (a *auditor) walkKeys(ctx context.Context) error {
 func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
 	types, ttls := map[string]*redis.StatusCmd{}, map[string]*redis.DurationCmd{}
 	sizes, registered := map[string]*redis.IntCmd{}, map[string]*redis.FloatCmd{}
-	err := a.pipe(ctx, true, func(p redis.Pipeliner) {
+	err := a.pipe(ctx, true, func(p pipeliner) {
 		for _, name := range names {
 			types[name], ttls[name] = p.Type(ctx, name), p.PTTL(ctx, name)
 			if worker, ok := strings.CutPrefix(name, a.keys.heartbeat("")); ok {
@@ -170,9 +171,9 @@ func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
 func (a *auditor) judgeHeartbeat(name, worker string, forever, registered bool) {
 	switch {
 	case !registered:
-		a.find(Finding{Code: "heartbeat-unregistered", Key: name, ID: worker, Detail: "the worker is not registered: its heartbeat says nothing"})
+		a.find(Finding{Code: "heartbeat-unregistered", Key: name, ID: worker, subject: worker, Detail: "the worker is not registered: its heartbeat says nothing"})
 	case forever:
-		a.find(Finding{Code: "heartbeat-without-ttl", Key: name, ID: worker, unfixable: a.ttl <= 0,
+		a.find(Finding{Code: "heartbeat-without-ttl", Key: name, ID: worker, subject: worker, unfixable: a.ttl <= 0,
 			Detail: "it never runs out: when the worker dies nobody takes its jobs back"})
 	}
 }
@@ -191,7 +192,7 @@ func (a *auditor) judgeIdempotency(name, kind string, forever bool, size int64) 
 func (a *auditor) walkWorkers(ctx context.Context) error {
 	var clock *redis.TimeCmd
 	var meta *redis.SliceCmd
-	err := a.pipe(ctx, false, func(p redis.Pipeliner) {
+	err := a.pipe(ctx, false, func(p pipeliner) {
 		clock, meta = p.Time(ctx), p.HMGet(ctx, a.keys.meta(), "interval", "window_start", "window_seen")
 	})
 	if err != nil {
@@ -212,7 +213,7 @@ func (a *auditor) walkWorkers(ctx context.Context) error {
 			worker, expiry := pairs[i], millis(pairs[i+1])
 			a.workers[worker] = true
 			if expiry > now+max(a.ttl, long)+long {
-				a.find(Finding{Code: "worker-never-overdue", Key: a.keys.workers(), ID: worker,
+				a.find(Finding{Code: "worker-never-overdue", Key: a.keys.workers(), ID: worker, subject: worker, value: pairs[i+1],
 					Detail: "its heartbeat is said to run out at " + pairs[i+1] + ": nobody will look after its jobs"})
 			} else if watched && expiry < now-long {
 				a.find(Finding{Code: "worker-not-reaped", Key: a.keys.workers(), ID: worker,
@@ -228,8 +229,7 @@ func (a *auditor) tally(ctx context.Context) error {
 	err := a.scan(ctx, "HSCAN", a.keys.stats(), func(pairs []string) error {
 		for i := 0; i < len(pairs); i += 2 {
 			if n, err := strconv.ParseInt(pairs[i+1], 10, 64); err != nil || n < 0 && pairs[i] != "adjusted" {
-				a.unsettled = true
-				a.find(Finding{Code: "counter-malformed", Key: a.keys.stats(), ID: pairs[i], Detail: fmt.Sprintf("%q is not a count", clip(pairs[i+1]))})
+				a.find(Finding{Code: "counter-malformed", Key: a.keys.stats(), ID: pairs[i], subject: pairs[i], value: pairs[i+1], Detail: fmt.Sprintf("%q is not a count", clip(pairs[i+1]))})
 			}
 		}
 		return nil

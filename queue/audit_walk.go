@@ -56,8 +56,10 @@ func (a *auditor) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("audit of queue %s: %w", a.queue, classify(err, false))
 }
 
+type pipeliner = redis.Pipeliner
+
 // pipe runs a few reading commands that queue adds; each of them keeps its own answer.
-func (a *auditor) pipe(ctx context.Context, atomic bool, queue func(redis.Pipeliner)) error {
+func (a *auditor) pipe(ctx context.Context, atomic bool, queue func(pipeliner)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -102,7 +104,7 @@ func (a *auditor) scan(ctx context.Context, command, key string, visit func(pair
 	cursor, size := uint64(0), page{auditBatch}
 	for {
 		var words *redis.ScanCmd
-		err := a.pipe(ctx, false, func(p redis.Pipeliner) {
+		err := a.pipe(ctx, false, func(p pipeliner) {
 			if command == "HSCAN" {
 				words = p.HScan(ctx, key, cursor, "", size.count)
 			} else {
@@ -162,7 +164,7 @@ func (a *auditor) walkLists(ctx context.Context) error {
 		key := a.keys.processing(worker)
 		for from := int64(0); !a.broken[key]; from += 1000 {
 			var elements *redis.StringSliceCmd
-			err := a.pipe(ctx, false, func(p redis.Pipeliner) { elements = p.LRange(ctx, key, from, from+999) })
+			err := a.pipe(ctx, false, func(p pipeliner) { elements = p.LRange(ctx, key, from, from+999) })
 			if err != nil {
 				return err
 			}
@@ -173,7 +175,7 @@ func (a *auditor) walkLists(ctx context.Context) error {
 			slices.Sort(ids)
 			err = a.each(ctx, "ids", []string{worker}, slices.Compact(ids), func(p place, v view) {
 				if v.lists[0] == "2" {
-					a.find(Finding{Code: "list-unregistered", Key: key, ID: worker,
+					a.find(Finding{Code: "list-unregistered", Key: key, ID: worker, subject: worker,
 						Detail: "the worker is not registered: nobody takes these jobs back"})
 				}
 				if a.judgeHeld(key, p); len(p.held) > 0 {
@@ -247,15 +249,21 @@ func (a *auditor) walkErrors(ctx context.Context) error {
 	})
 }
 
+// readable are the workers whose lists can be read.
+func (a *auditor) readable() []string {
+	workers := make([]string, 0, len(a.workers))
+	for w := range a.workers {
+		if !a.broken[a.keys.processing(w)] {
+			workers = append(workers, w)
+		}
+	}
+	return workers
+}
+
 // wholeView looks with the lists of all workers that are registered at that instant.
 func (a *auditor) wholeView(ctx context.Context, mode string, ids []string) (view, error) {
 	for range 20 {
-		var workers []string
-		for w := range a.workers {
-			if !a.broken[a.keys.processing(w)] {
-				workers = append(workers, w)
-			}
-		}
+		workers := a.readable()
 		v, err := a.look(ctx, mode, workers, ids)
 		if err != nil || v.whole || len(workers) < len(a.workers) {
 			return v, err

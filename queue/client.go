@@ -104,7 +104,7 @@ func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	defer cancel()
 	queues, err := c.ask.SMembers(ctx, keyQueues).Result()
 	if err != nil {
-		return nil, classify(err, true)
+		return nil, classify(err, false) // reads only
 	}
 	c.known.Range(func(name, _ any) bool {
 		if !slices.Contains(queues, name.(string)) {
