@@ -41,6 +41,7 @@ local record = redis.call('HGET', jobs, id)
 local raw = redis.call('HGET', attempts, id)
 local past = redis.call('HGET', errors, id)
 local token = redis.call('LLEN', wake)
+redis.call('HLEN', stats)
 local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local sets = {}
 for _, set in ipairs({{scheduled, 'scheduled'}, {dead, 'dead'}, {done, 'done'}}) do
