@@ -18,6 +18,7 @@ type WorkerInfo struct {
 	Concurrency int       `json:"concurrency"`
 	Build       string    `json:"build,omitempty"` // vcs revision, or a hash of the executable
 	Dir         string    `json:"dir,omitempty"`   // working folder
+	Stuck       int       `json:"stuck,omitempty"` // handlers that go on though their contexts ended long ago
 }
 
 // Pulse is the reply to a heartbeat.

@@ -77,7 +77,9 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	default:
 	}
 	r.mu.Lock()
+	r.findStuck(r.config.StuckAfter)
 	snap, info, first := r.snapshot(), r.info, !r.registered
+	info.Stuck = r.stuck
 	r.awaited = first
 	r.mu.Unlock()
 	// A reply that takes longer counts as lost, so that no more than 2 s pass between the return of Redis and the next try.
