@@ -74,7 +74,8 @@ func TestStuckAfterTheTimeout(t *testing.T) {
 	})
 }
 
-// A handler that needs a while to come to its end, and one that has no reason to, are not told of.
+// A handler that needs a while to come to its end, one that has no reason to, and one that has returned while its result cannot
+// be settled are not told of.
 func TestNotStuck(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
@@ -88,7 +89,13 @@ func TestNotStuck(t *testing.T) {
 		s.add("long", 0)
 		s.add("slow", 0, within(time.Second))
 		pass(time.Hour)
-		if n := len(r.logs.find(goesOn)) + len(r.logs.find(returned)); n != 0 || s.finished("slow") != 1 || s.finished("long") != 1 {
+		s.add("unsettled", 0, within(time.Second))
+		pass(time.Second)
+		s.goAway(fault{kind: answerErr, err: queue.ErrUnavailable})
+		pass(time.Hour)
+		s.comeBack()
+		pass(time.Minute)
+		if n := len(r.logs.find(goesOn)) + len(r.logs.find(returned)); n != 0 || s.finished("unsettled") != 1 || s.finished("slow") != 1 || s.finished("long") != 1 {
 			t.Errorf("%d lines, done %v", n, s.done)
 		}
 	})
