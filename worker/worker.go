@@ -89,9 +89,9 @@ func (w *Worker) wrapped() map[string]Handler {
 }
 
 // Health tells why this worker cannot work now: what Client.Health says, queues that it is not registered with, and queues
-// all of whose slots are taken by stuck handlers.
+// all of whose slots are taken by stuck handlers. A full Redis is no reason: workers are what empties it.
 func (w *Worker) Health(ctx context.Context) []queue.Problem {
-	problems := w.queue.Health(ctx)
+	problems := slices.DeleteFunc(w.queue.Health(ctx), func(p queue.Problem) bool { return p.Code == "redis-full" })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	able := map[string]bool{} // empty before Run
