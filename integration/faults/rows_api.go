@@ -185,5 +185,3 @@ func replyLost(r *Run) {
 		r.Figure("outcome unknown, and ran", float64(there), "", "")
 	})
 }
-
-func refusals(r *Run) { r.NotTried("being built") }
