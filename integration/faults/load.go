@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/punctualq/punctual/integration/redistest"
 )
 
 // ids is a set of job ids that many goroutines add to.
@@ -127,6 +129,8 @@ type Load struct {
 	mu      sync.Mutex
 	answers map[string]int // "201", or status and code: how often
 	slowest time.Duration  // of the 503s
+	took    []float64      // ms, of the 201s
+	first   time.Time      // when the first 201 came since AwaitCreated looks for one
 	stop    context.CancelFunc
 	posting sync.WaitGroup
 }
@@ -161,11 +165,41 @@ func (l *Load) note(a Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := http.StatusText(a.Status)
-	if a.Status == http.StatusServiceUnavailable {
+	switch a.Status {
+	case http.StatusServiceUnavailable:
 		name = a.Code
 		l.slowest = max(l.slowest, a.Took)
+	case http.StatusCreated:
+		l.took = append(l.took, ms(a.Took))
+		if l.first.IsZero() {
+			l.first = time.Now()
+		}
 	}
 	l.answers[name]++
+}
+
+// AwaitCreated waits for the next 201 and returns how long that took.
+func (l *Load) AwaitCreated(t testing.TB, within time.Duration) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	l.mu.Lock()
+	l.first = time.Time{}
+	l.mu.Unlock()
+	var came time.Time
+	redistest.Await(t, within, "a 201 under load", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		came = l.first
+		return !came.IsZero()
+	})
+	return came.Sub(begin)
+}
+
+// Created is how long the 201s took, in ms.
+func (l *Load) Created() []float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.took)
 }
 
 // Stop ends the load and returns when the last answer is there.
