@@ -62,8 +62,7 @@ func crash(r *Run, mode string, kills int, rules Rules, args ...string) *losses 
 			parked.stop()
 			s.Redis.Start(s.T)
 			l.count(s, parked)
-			resumed := load.AwaitCreated(s.T, back)
-			r.Resumed(resumed)
+			r.Resumed(load.AwaitCreated(s.T, back))
 		}
 		load.Stop()
 		l.created = load.Created()

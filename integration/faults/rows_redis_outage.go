@@ -59,8 +59,7 @@ func hang(r *Run) {
 				})
 				way.hang(s, length)
 				r.Injected()
-				resumed := load.AwaitCreated(s.T, back)
-				r.Resumed(resumed)
+				r.Resumed(load.AwaitCreated(s.T, back))
 				redistest.Await(s.T, length+20*time.Second, "the long jobs to end", func() bool {
 					holders := s.Holders()
 					for _, id := range long {
