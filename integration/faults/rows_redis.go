@@ -11,6 +11,7 @@ import (
 var redisRows = map[string]func(*Run){
 	"R10": crashEverySecond, "R11": crashAlways, "R12": crashUnsaved,
 	"R14": scriptFlush, "R15": hang, "R16": awayLong, "R17": serverFirst,
+	"R21": full, "R22": evicting,
 }
 
 // back is within which time after the return of Redis the API takes jobs again.

@@ -1,51 +1,35 @@
 package faults
 
 import (
-	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
+// Most of the time a kill comes soon; where only snapshots are kept it must be able to come long after the last one.
+const soon, late = 1300 * time.Millisecond, 8 * time.Second
+
 func crashEverySecond(r *Run) {
-	s := crash(r, "everysec", r.Times(3, 100), Rules{}, "--appendfsync", "everysec")
-	r.Figure("lost in one kill at most, everysec", s.most(), "jobs", "0")
+	crash(r, "AOF everysec", r.Times(3, 100), soon, Rules{}, "--appendfsync", "everysec")
 }
 
 func crashAlways(r *Run) {
-	s := crash(r, "always", r.Times(3, 50), Rules{}, "--appendfsync", "always")
-	r.Figure("lost in one kill at most, always", s.most(), "jobs", "0")
-	r.Figure("201 p50, always", Quantile(s.created, 0.5), "ms", "")
-	r.Figure("201 p99, always", Quantile(s.created, 0.99), "ms", "")
+	crash(r, "AOF always", r.Times(3, 50), soon, Rules{}, "--appendfsync", "always")
 }
 
 // crashUnsaved: with snapshots alone what came after the last one is gone, with none everything.
 func crashUnsaved(r *Run) {
 	loses := Rules{MayLose: true, MayDuplicate: true}
-	rdb := crash(r, "RDB", r.Times(2, 20), loses, "--appendonly", "no", "--save", "5 1")
-	rdb.publish(r, "RDB alone (save 5 1)")
-	none := crash(r, "no persistence", r.Times(2, 20), loses, "--appendonly", "no")
-	none.publish(r, "no persistence")
-}
-
-// losses is what kills of Redis have cost.
-type losses struct {
-	acked   int
-	lost    []float64     // of each kill
-	window  time.Duration // the longest time by which a job that was lost had been acknowledged
-	created []float64     // ms, of the 201s
-}
-
-func (l *losses) most() float64 { return Quantile(l.lost, 1) }
-
-func (l *losses) publish(r *Run, mode string) {
-	r.Figure(fmt.Sprintf("lost per kill, %s: p50", mode), Quantile(l.lost, 0.5), "jobs", "")
-	r.Figure(fmt.Sprintf("lost per kill, %s: most", mode), l.most(), "jobs", "")
-	r.Figure(fmt.Sprintf("oldest acknowledgement lost, %s", mode), ms(l.window), "ms before the kill", "")
+	crash(r, "RDB alone (save 5 1)", r.Times(2, 20), r.For(soon, late), loses, "--appendonly", "no", "--save", "5 1")
+	crash(r, "no persistence", r.Times(2, 20), soon, loses, "--appendonly", "no")
 }
 
 // crash kills Redis again and again under load. Beside the common load there are jobs that wait: each that was acknowledged
 // since the last kill must be there after it.
-func crash(r *Run, mode string, kills int, rules Rules, args ...string) *losses {
+func crash(r *Run, mode string, kills int, within time.Duration, rules Rules, args ...string) {
 	l := &losses{}
 	r.Scene(mode, Setup{Redis: args}, func(s *Scene) {
 		s.Rules = rules
@@ -55,23 +39,50 @@ func crash(r *Run, mode string, kills int, rules Rules, args ...string) *losses 
 		load := s.Load(server, 2, 20*time.Millisecond, Mixed)
 		for range kills {
 			parked := s.park(server)
-			time.Sleep(300*time.Millisecond + time.Duration(r.Rand.IntN(1000))*time.Millisecond) // when it happens is chance
+			time.Sleep(300*time.Millisecond + chance(r, within)) // when it happens is chance
 			parked.mark()
 			s.Redis.Kill(s.T)
 			r.Injected()
 			parked.stop()
 			s.Redis.Start(s.T)
-			l.count(s, parked)
+			l.count(s, s.Client, parked)
 			r.Resumed(load.AwaitCreated(s.T, back))
 		}
 		load.Stop()
-		l.created = load.Created()
+		l.publish(r, mode)
+		r.Figure("201, "+mode+": p99", Quantile(load.Created(), 0.99), "ms", "")
 		if !rules.MayLose && l.most() > 0 {
 			s.Errorf("lost by each kill: %v of %d, want none", l.lost, l.acked)
 		}
 		s.inTime(load)
 	})
-	return l
+}
+
+// chance is a duration below most, by the seed of the run.
+func chance(r *Run, most time.Duration) time.Duration {
+	return time.Duration(r.Rand.Int64N(int64(most)))
+}
+
+// losses is what faults of one kind have cost.
+type losses struct {
+	acked  int           // by all faults together
+	lost   []float64     // by each
+	window time.Duration // the longest time by which a job that was lost had been acknowledged
+}
+
+func (l *losses) most() float64 { return Quantile(l.lost, 1) }
+
+func (l *losses) publish(r *Run, mode string) {
+	goal := ""
+	if strings.HasPrefix(mode, "AOF") || strings.Contains(mode, "ENQUEUE_WAIT") {
+		goal = "0"
+	}
+	r.Figure("acknowledged per fault, "+mode, float64(l.acked)/float64(len(l.lost)), "jobs", "")
+	r.Figure("lost per fault, "+mode+": p50", Quantile(l.lost, 0.5), "jobs", goal)
+	r.Figure("lost per fault, "+mode+": max", l.most(), "jobs", goal)
+	if l.window > 0 {
+		r.Figure("oldest acknowledgement lost, "+mode, ms(l.window), "ms before the fault", "")
+	}
 }
 
 // parkedFor is how long the jobs wait by which losses are counted: longer than a kill and the return of Redis take, and
@@ -103,7 +114,7 @@ func (s *Scene) park(server *Process) *parked {
 					return
 				case <-tick.C:
 				}
-				if a := s.Post(server, Job{Message: "parked", Delay: int(parkedFor.Seconds())}); a.Status == 201 {
+				if a := s.Post(server, Job{Message: "parked", Delay: int(parkedFor.Seconds())}); a.Status == http.StatusCreated {
 					p.mu.Lock()
 					p.ids, p.at = append(p.ids, a.JobID), append(p.at, time.Now())
 					p.mu.Unlock()
@@ -122,12 +133,12 @@ func (p *parked) mark() { p.mu.Lock(); p.killed = time.Now(); p.mu.Unlock() }
 func (p *parked) stop() { p.ends() }
 
 // count looks which of the parked jobs are gone.
-func (l *losses) count(s *Scene, p *parked) {
+func (l *losses) count(s *Scene, client redis.UniversalClient, p *parked) {
 	s.Helper()
 	if len(p.ids) == 0 {
 		s.Fatal("nothing was acknowledged before the kill")
 	}
-	records, err := s.Client.HMGet(s.Context(), Key("jobs"), p.ids...).Result()
+	records, err := client.HMGet(s.Context(), Key("jobs"), p.ids...).Result()
 	if err != nil {
 		s.Fatal(err)
 	}
