@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/faults/history"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -34,7 +36,7 @@ func binary(t testing.TB, name string) string {
 		if built.dir, built.err = os.MkdirTemp("", "punctual-faults-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./cmd/jobqueue", "./cmd/punctual")
+		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./cmd/jobqueue", "./cmd/punctual", "./integration/hostile")
 		cmd.Dir = "../.." // of the module that the programs belong to
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
@@ -76,11 +78,13 @@ type Process struct {
 	Addr string        // of its HTTP server
 	Gone chan struct{} // closed when it has exited
 
-	t      testing.TB
-	name   string
-	cmd    *exec.Cmd
-	stdout output
-	stderr output
+	t       testing.TB
+	name    string
+	history string           // its file
+	asleep  []history.Asleep // when it was stopped; without its name
+	cmd     *exec.Cmd
+	stdout  output
+	stderr  output
 }
 
 // start runs a program and ends it with the test, by pid.
@@ -133,6 +137,12 @@ func (p *Process) Running() bool {
 // Signal sends it a signal.
 func (p *Process) Signal(s syscall.Signal) {
 	p.t.Helper()
+	switch last := len(p.asleep) - 1; {
+	case s == syscall.SIGSTOP:
+		p.asleep = append(p.asleep, history.Asleep{From: history.Now(), To: math.MaxInt64})
+	case s == syscall.SIGCONT && last >= 0:
+		defer func() { p.asleep[last].To = history.Now() }()
+	}
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatalf("signal %v to %s: %v", s, p.name, err)
 	}

@@ -8,14 +8,6 @@ import (
 	"strings"
 )
 
-// StartAs is Start of a program that was built into dir.
-func (s *Scene) StartAs(name, dir string, settings ...string) *Process {
-	s.Helper()
-	p := start(s.T, s.env(name, settings), name, filepath.Join(dir, name))
-	s.processes = append(s.processes, p)
-	return p
-}
-
 // skewedPrograms builds API and worker with a time.Now that is off by PUNCTUAL_TEST_CLOCK_OFFSET seconds, from
 // PUNCTUAL_TEST_CLOCK_AFTER seconds after the start on. Go programs ask the kernel for the time: no library can lie to them.
 func skewedPrograms(r *Run) string {

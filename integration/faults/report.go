@@ -11,10 +11,11 @@ func (r *Result) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: injected %d, jobs %d, starts %d, lost %d, unexpected %d, early %d, violations %d, duplicates %d (%d unexplained), audit %d, leaked keys %d",
 		r.Row, r.State, r.Injected, r.Jobs, r.Starts, r.Lost, r.Unexpected, r.Early, r.Violations, r.Duplicates, r.DuplicatesRefused, r.AuditFindings, r.LeakedKeys)
+	fmt.Fprintf(&b, "\n  lateness p50 %.4g, p99 %.4g, max %.4g ms", r.Lateness.P50, r.Lateness.P99, r.Lateness.Max)
 	for _, m := range []struct {
 		name   string
 		values []float64
-	}{{"recovery", r.Recovery}, {"lateness", r.Lateness}, {"503 after", r.First503}, {"201 again after", r.First201}} {
+	}{{"recovery", r.Recovery}, {"503 after", r.First503}, {"201 again after", r.First201}} {
 		if len(m.values) > 0 {
 			fmt.Fprintf(&b, "\n  %s p50 %.4g, p95 %.4g, p99 %.4g, max %.4g ms (%d)", m.name, Quantile(m.values, 0.5), Quantile(m.values, 0.95),
 				Quantile(m.values, 0.99), Quantile(m.values, 1), len(m.values))

@@ -36,9 +36,15 @@ type Result struct {
 	LeakedKeys        int `json:"leaked_keys"`
 
 	Recovery []float64 `json:"recovery_ms,omitempty"`  // from the fault to the second start
-	Lateness []float64 `json:"lateness_ms,omitempty"`  // claim time minus due time
 	First503 []float64 `json:"first_503_ms,omitempty"` // from a request to its 503
 	First201 []float64 `json:"first_201_ms,omitempty"` // from the end of the fault to the first 201
+
+	// Lateness is claim time minus due time; of several scenes, the worst of each.
+	Lateness struct {
+		P50 float64 `json:"p50"`
+		P99 float64 `json:"p99"`
+		Max float64 `json:"max"`
+	} `json:"lateness_ms"`
 
 	Figures []Figure `json:"figures,omitempty"` // what else was measured
 

@@ -76,8 +76,9 @@ func storm(r *Run) {
 		s.Worker()
 		s.Worker()
 		all := make([]*queue.Client, clients)
+		told := s.ownHistory()
 		for i := range all {
-			q, err := queue.Open(s.Context(), s.URL, queue.Options{})
+			q, err := queue.Open(s.Context(), s.URL, queue.Options{History: told})
 			if err != nil {
 				s.Fatal(err)
 			}

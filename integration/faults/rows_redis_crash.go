@@ -22,7 +22,7 @@ func crashAlways(r *Run) {
 
 // crashUnsaved: with snapshots alone what came after the last one is gone, with none everything.
 func crashUnsaved(r *Run) {
-	loses := Rules{MayLose: true, MayDuplicate: true}
+	loses := Rules{MayLose: true}
 	crash(r, "RDB alone (save 5 1)", r.Times(2, 20), r.For(soon, late), loses, "--appendonly", "no", "--save", "5 1")
 	crash(r, "no persistence", r.Times(2, 20), soon, loses, "--appendonly", "no")
 }

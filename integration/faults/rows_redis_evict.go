@@ -15,7 +15,7 @@ import (
 // before it happens, be found after it has, and no worker may break or run hot.
 func evicting(r *Run) {
 	r.Scene("allkeys-lru", Setup{}, func(s *Scene) {
-		s.Rules = Rules{MayLose: true, MayDuplicate: true}
+		s.Rules = Rules{MayLose: true}
 		server := s.Server()
 		worker := s.Worker()
 		for range r.Times(1, 10) {
@@ -61,7 +61,7 @@ func evicting(r *Run) {
 // findings is how many the audit has; -1 if it could not be made.
 func (s *Scene) findings(flags ...string) int {
 	cmd := exec.Command(binary(s.T, "punctual"), append([]string{"audit"}, flags...)...)
-	cmd.Env = append(os.Environ(), s.env("audit", nil)...)
+	cmd.Env = append(os.Environ(), s.env(nil)...)
 	out, err := cmd.Output()
 	switch code := cmd.ProcessState.ExitCode(); code {
 	case 0:

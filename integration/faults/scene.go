@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
 )
 
 // Timing of the heartbeats of a scene.
@@ -50,6 +51,7 @@ type Scene struct {
 	dir       string // of the histories
 	settings  []string
 	processes []*Process
+	own       int // histories of the test process
 	acked     ids
 	unknown   ids
 }
@@ -83,16 +85,36 @@ func (s *Scene) NotTried(why string, args ...any) {
 }
 
 // env are the settings of one process: the scene's, then those given, which count more.
-func (s *Scene) env(name string, settings []string) []string {
-	env := append([]string{"REDIS_URL=" + s.URL, "HEARTBEAT_INTERVAL=" + s.Timing.Interval.String(), "HEARTBEAT_TTL=" + s.Timing.TTL.String(),
-		"PUNCTUAL_HISTORY=" + filepath.Join(s.dir, fmt.Sprintf("%s-%d.jsonl", name, len(s.processes)))}, s.settings...)
+func (s *Scene) env(settings []string) []string {
+	env := append([]string{"REDIS_URL=" + s.URL, "HEARTBEAT_INTERVAL=" + s.Timing.Interval.String(),
+		"HEARTBEAT_TTL=" + s.Timing.TTL.String()}, s.settings...)
 	return append(env, settings...)
+}
+
+// ownHistory is where the test process itself writes what it does by the Go API.
+func (s *Scene) ownHistory() func(queue.Event) {
+	s.Helper()
+	s.own++
+	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("own-%d.jsonl", s.own)))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = f.Close() })
+	return queue.HistoryTo(f, fmt.Sprintf("own:%d:%d", os.Getpid(), s.own), func(err error) { s.Errorf("write the history: %v", err) })
 }
 
 // Start runs one of our programs without waiting for it.
 func (s *Scene) Start(name string, settings ...string) *Process {
 	s.Helper()
-	p := start(s.T, s.env(name, settings), name, binary(s.T, name))
+	return s.StartAs(name, filepath.Dir(binary(s.T, name)), settings...)
+}
+
+// StartAs is Start of a program that was built into dir.
+func (s *Scene) StartAs(name, dir string, settings ...string) *Process {
+	s.Helper()
+	history := filepath.Join(s.dir, fmt.Sprintf("%s-%d.jsonl", name, len(s.processes)))
+	p := start(s.T, append(s.env(settings), "PUNCTUAL_HISTORY="+history), name, filepath.Join(dir, name))
+	p.history = history
 	s.processes = append(s.processes, p)
 	return p
 }

@@ -36,7 +36,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := queue.Open(ctx, os.Getenv("REDIS_URL"), queue.Options{})
+	if c.History, err = history(); err != nil {
+		return err
+	}
+	q, err := queue.Open(ctx, os.Getenv("REDIS_URL"), queue.Options{History: c.History})
 	if err != nil {
 		return err
 	}
@@ -54,6 +57,19 @@ func run(ctx context.Context) error {
 		go serve(addr, w)
 	}
 	return w.Run(ctx)
+}
+
+// history is what this process does and comes to know, if PUNCTUAL_HISTORY names a file for it.
+func history() (func(queue.Event), error) {
+	path := os.Getenv("PUNCTUAL_HISTORY")
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return queue.HistoryTo(f, fmt.Sprintf("hostile:%d:%d", os.Getpid(), time.Now().UnixNano()), nil), nil
 }
 
 // config reads the settings. What is not set has the worker's default, but for the timeout of a job: 10 s.
