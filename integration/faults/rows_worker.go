@@ -2,13 +2,12 @@ package faults
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
 )
 
 // workerRows: what happens to a worker process.
@@ -150,7 +149,7 @@ func frozenLong(r *Run) {
 			frozen := s.Worker("LOG_LEVEL=debug")
 			id := s.Register(server, Sleep(6*time.Second))
 			s.AwaitProcessing(1, 10*time.Second)
-			redistest.Await(s.T, 10*time.Second, "the handler to run", func() bool { return s.Started(frozen, id) })
+			redistest.Await(s.T, 10*time.Second, "the handler to run", func() bool { return len(s.events(frozen, queue.OpStart, id)) > 0 })
 			frozen.Signal(syscall.SIGSTOP)
 			begin := time.Now()
 			r.Injected()
@@ -244,15 +243,4 @@ func (s *Scene) Never(counter string) {
 	if err == nil && n > 0 {
 		s.Errorf("%d jobs were %s, want none", n, counter)
 	}
-}
-
-// Started tells whether a worker has begun the handler of a job, by its history.
-func (s *Scene) Started(p *Process, id string) bool {
-	text, _ := os.ReadFile(p.history) // not there yet: not started
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, `"op":"start"`) && strings.Contains(line, id) {
-			return true
-		}
-	}
-	return false
 }

@@ -112,8 +112,14 @@ func (s *Scene) Start(name string, settings ...string) *Process {
 // StartAs is Start of a program that was built into dir.
 func (s *Scene) StartAs(name, dir string, settings ...string) *Process {
 	s.Helper()
+	return s.startCommand(name, settings, filepath.Join(dir, name))
+}
+
+// startCommand is Start of one of our programs by a command line.
+func (s *Scene) startCommand(name string, settings []string, command ...string) *Process {
+	s.Helper()
 	history := filepath.Join(s.dir, fmt.Sprintf("%s-%d.jsonl", name, len(s.processes)))
-	p := start(s.T, append(s.env(settings), "PUNCTUAL_HISTORY="+history), name, filepath.Join(dir, name))
+	p := start(s.T, append(s.env(settings), "PUNCTUAL_HISTORY="+history), name, command...)
 	p.history = history
 	s.processes = append(s.processes, p)
 	return p

@@ -61,6 +61,9 @@ func (b *bad) Remove(name string) {
 	}
 }
 
+// Clear ends all faults.
+func (b *bad) Clear() { b.proxy.Toxics.ResetToxics(context.Background()) }
+
 // printed counts what the message jobs of some workers have printed so far, by message.
 func printed(workers ...*Process) map[string]int {
 	n := map[string]int{}
