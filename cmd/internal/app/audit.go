@@ -58,15 +58,17 @@ func (a *audit) run(ctx context.Context, env settings.Lookup, stdout, stderr io.
 	}
 	defer client.Close()
 	reports, err := a.reports(ctx, client)
-	if err != nil {
-		return fail(a.advised(err, s.RedisHost))
-	}
 	show := a.text
 	if a.json {
 		show = asJSON
 	}
-	if err := show(stdout, reports); err != nil {
-		return fail(err)
+	if err == nil || a.fix && len(reports) > 0 { // what was mended must be told, whatever happened then
+		if err := show(stdout, reports); err != nil {
+			return fail(err)
+		}
+	}
+	if err != nil {
+		return fail(a.advised(err, s.RedisHost))
 	}
 	for _, r := range reports {
 		if r.Left() > 0 {
@@ -89,10 +91,12 @@ func (a *audit) reports(ctx context.Context, client *queue.Client) ([]queue.Audi
 	reports := []queue.AuditReport{}
 	for _, q := range slices.Compact(queues) {
 		r, err := client.Audit(ctx, q, queue.AuditOptions{Fix: a.fix})
-		if err != nil {
-			return nil, err
+		if err == nil || len(r.Findings) > 0 {
+			reports = append(reports, r)
 		}
-		reports = append(reports, r)
+		if err != nil {
+			return reports, err
+		}
 	}
 	return reports, nil
 }
