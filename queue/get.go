@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -75,6 +76,9 @@ func (l *Link) Held(ctx context.Context, elements []string) ([]Claimed, error) {
 	attempts := pipe.HMGet(ctx, l.keys.attempts(), ids...)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, classify(err, false) // reads only
+	}
+	if len(records.Val()) != len(ids) || len(attempts.Val()) != len(ids) {
+		return nil, fmt.Errorf("%w: it answers %d records and %d attempts for %d ids", ErrUnavailable, len(records.Val()), len(attempts.Val()), len(ids))
 	}
 	claimed := make([]Claimed, len(elements))
 	for i, e := range elements {
