@@ -12,7 +12,7 @@ var trimScript = loadScript("trim")
 func (l *Link) Trim(ctx context.Context, most int, retention time.Duration) (dropped int, more bool, err error) {
 	k := l.keys
 	tell := l.client.telling(Event{Op: OpTrim, Queue: l.queue})
-	words, err := l.ask(ctx, &call{script: trimScript, args: []any{most, retention.Milliseconds()},
+	words, err := l.ask(ctx, &call{script: trimScript, args: []any{max(0, most), max(0, retention.Milliseconds())},
 		keys: []string{k.dead(), k.jobs(), k.attempts(), k.errors(), k.stats()}})
 	if err == nil && len(words) >= 2 {
 		dropped, more = int(millis(words[0])), words[1] == "1"
