@@ -1,4 +1,4 @@
-.PHONY: help run test bench vet fmt
+.PHONY: help run test fuzz mutants bench vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -12,6 +12,12 @@ run: ## start everything for a first look: Redis, API, worker, one job
 
 test: ## all tests (make test ARGS='-run TestName ./queue')
 	@./scripts/test.sh $(ARGS)
+
+fuzz: ## fuzz every target for 30 s (make fuzz FUZZTIME=10m)
+	@FUZZTIME=$(FUZZTIME) ./scripts/fuzz.sh
+
+mutants: ## put deliberate bugs into the code and see each caught by the tests (make mutants ARGS='-only wake')
+	@go run -tags mutants ./integration/mutants $(ARGS)
 
 bench: ## compare with Asynq and with the limit on an idle machine; writes docs/en/Benchmarks.md and its ja twin
 	@cd integration/bench && go run . -docs ../../docs

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// goStandIn and gofmtStandIn take the place of the Go tools, so that scripts/test.sh can be
-// watched: they record what they are asked and answer as the files beside them say.
+// goStandIn and gofmtStandIn take the place of the Go tools and fuzzStandIn that of scripts/fuzz.sh, so that scripts/test.sh
+// can be watched: they record what they are asked and answer as the files beside them say.
 const (
 	goStandIn = `#!/bin/sh
 here=$(dirname "$0")
@@ -25,9 +25,16 @@ case "$1 $2" in
 "test "*)
 	echo "$* [$PUNCTUAL_TEST_REDIS]$in_bench" >>"$here/tests"
 	[ ! -e "$here/skips" ] || cat "$here/skips" >>"$PUNCTUAL_TEST_SKIPPED"
-	[ ! -e "$here/test-fails$in_bench" ]
+	case $* in
+	*./integration/mutants) [ ! -e "$here/mutants-fail" ] ;;
+	*) [ ! -e "$here/test-fails$in_bench" ] ;;
+	esac
 	;;
 esac
+`
+	fuzzStandIn = `#!/bin/sh
+echo "fuzz for $FUZZTOTAL s"
+[ ! -e fuzz-fails ]
 `
 	gofmtStandIn = `#!/bin/sh
 cat "$(dirname "$0")/unformatted" 2>/dev/null || true
@@ -44,6 +51,9 @@ func withGo(t *testing.T, w *workbench) string {
 	}
 	w.env = append(w.env, "PATH="+dir+":"+os.Getenv("PATH"), "PUNCTUAL_TEST_REDIS=embedded")
 	if err := os.MkdirAll(filepath.Join(w.dir, "integration", "bench"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "scripts", "fuzz.sh"), []byte(fuzzStandIn), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -67,10 +77,14 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
+		if fuzzed := strings.Contains(out.String(), "fuzz for 30 s\n"); fuzzed != (args == nil) {
+			t.Errorf("%v: fuzzed: %v\n%s", args, fuzzed, out)
+		}
 	}
 	want := []string{
 		"test -race -p 1 -count=1 -timeout 10m ./... [embedded]",
 		"test -count=1 -timeout 5m ./... [embedded]-in-bench", // with arguments only what they say
+		"test -tags mutants -count=1 ./integration/mutants [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./... -run A|B [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./queue -v [embedded]",
 	}
@@ -94,11 +108,12 @@ func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
 	}
 }
 
-func TestTestScriptFailsWhenTheHarnessFails(t *testing.T) {
-	for what, calls := range map[string]int{"test-fails-in-bench": 2, "vet-fails-in-bench": 1} {
+func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
+	for what, calls := range map[string]int{"test-fails-in-bench": 3, "vet-fails-in-bench": 2, "mutants-fail": 3, "fuzz-fails": 3} {
 		w := newWorkbench(t)
 		dir := withGo(t, w)
 		touch(t, dir, what)
+		touch(t, w.dir, what)
 		cmd, out := w.script("test")
 		if err := cmd.Run(); err == nil {
 			t.Errorf("%s: it succeeds:\n%s", what, out)
