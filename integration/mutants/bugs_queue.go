@@ -92,7 +92,7 @@ var keeping = []mutant{
 			{claimLua, `if not looks_readable(record) or not attempt then`, `if not attempt then`}}},
 	{name: "one bad record stops the reaper", bug: "a dead worker's other jobs are never taken back",
 		field: "hibiken/asynq PR 709, riverqueue/river PR 1318", pkg: "./queue", run: "TestReapBuriesWhatItCannotRead", edits: []edit{
-			{reapLua, `local retries = looks_readable(record) and max_retry(record)`,
+			{reapLua, `local retries = looks_readable(record) and max_retry(record, default_retry)`,
 				`local retries = cjson.decode(record).max_retry or default_retry`}}},
 	{name: "enqueue overwrites an existing id", bug: "a job handed in again takes the place of the one that runs",
 		pkg: "./queue", run: "TestEnqueueLeavesAnIDThatExists", edits: []edit{

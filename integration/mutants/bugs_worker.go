@@ -77,12 +77,12 @@ var running = []mutant{
 `, ``}}},
 	{name: "a panic kills the slot", bug: "after as many panics as slots the worker stands still",
 		pkg: "./worker", run: "TestResult", edits: []edit{
-			{runGo, `		r.running--
-		e.abort = nil
-`, `		if returned {
-			r.running--
-		}
-		e.abort = nil
+			{runGo, `	r.running--
+	r.unstick(e)
+`, `	if result.Failure == nil || !strings.HasPrefix(result.Failure.Error, "handler panicked") {
+		r.running--
+	}
+	r.unstick(e)
 `}}},
 	{name: "a handler that ends its goroutine is not noticed", bug: "the job counts as done",
 		field: "alitto/pond#135", pkg: "./worker", run: "TestResult|TestFailNowInAHandlerIsAnAttempt", edits: []edit{
