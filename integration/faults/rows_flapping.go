@@ -42,7 +42,11 @@ func flapping(r *Run) {
 		}
 		took := time.Since(begin).Seconds()
 		stop()
-		r.Figure("reconnects", float64(s.connections()-connections)/took, "/s", "≤ 20 /s")
+		reconnects := float64(s.connections()-connections) / took
+		r.Figure("reconnects", reconnects, "/s", "≤ 20 /s")
+		if reconnects > 20 {
+			s.Errorf("%.0f connections a second", reconnects)
+		}
 		cores := (s.cpu(worker) - busy).Seconds() / took
 		r.Figure("CPU of the worker", cores, "cores", "< 0.5")
 		if cores >= 0.5 {
