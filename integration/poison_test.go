@@ -70,7 +70,7 @@ func TestPoison(t *testing.T) {
 				t.Skip("no limit keeps the machine safe here")
 			}
 			q, c, client := redistest.Queue(t), r.Client(), open(t, r.URL())
-			neighbours := enqueueMany(t, client, 20, queue.NewJob{Queue: q, Type: "ok", Payload: json.RawMessage(`{"ms": 800}`)})
+			neighbours := enqueueMany(t, client, 20, queue.NewJob{Queue: q, Type: "ok", Payload: json.RawMessage(`{"ms": 1500}`)})
 			poison := enqueue(t, client, queue.NewJob{Queue: q, Type: deed, Payload: json.RawMessage(`{"with": 5}`), MaxRetry: 2}).ID
 			lost := watchAttempts(t, c, q, neighbours)
 			crashes, stop := supervise(t, r, hostileSettings(q, "WORKER_CONCURRENCY=21", "HEARTBEAT_TTL=1s"))
@@ -87,7 +87,11 @@ func TestPoison(t *testing.T) {
 			if done, dead := stat(t, c, q, "done"), c.ZCard(t.Context(), "punctual:{"+q+"}:dead").Val(); done != 20 || dead != 1 {
 				t.Errorf("%d done and %d dead, want 20 neighbours done", done, dead)
 			}
-			t.Logf("%s: dead after %d crashes; neighbours by attempts lost: %v", deed, crashes.Load(), lost())
+			byLost := lost()
+			if byLost[0] == len(neighbours) {
+				t.Error("no neighbour ran when the process died: this showed nothing")
+			}
+			t.Logf("%s: dead after %d crashes; neighbours by attempts lost: %v", deed, crashes.Load(), byLost)
 			redistest.AssertConserved(t, c, q)
 		})
 	}

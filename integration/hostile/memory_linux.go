@@ -9,7 +9,7 @@ import (
 // eatMemory takes memory until there is none. So that the machine is safe, it first limits its own process to a little more
 // than it has.
 func eatMemory() {
-	const more, piece = 256 << 20, 16 << 20
+	const more, piece = 96 << 20, 16 << 20
 	var pages uint64
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
