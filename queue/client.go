@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,10 +32,11 @@ type Options struct {
 type Client struct {
 	opts    *redis.Options
 	timeout time.Duration
-	history func(Event) // nil: off
-	lanes   [2]*lane    // on which jobs go to Redis
-	ask     *line       // reads, and what anyone may call at any time
-	known   sync.Map    // names of queues that are in punctual:queues
+	history func(Event)            // nil: off
+	lanes   [2]*lane               // on which jobs go to Redis
+	ask     *line                  // reads, and what anyone may call at any time
+	known   sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
+	asked   atomic.Pointer[string] // the queue whose permissions were asked for last
 }
 
 // Open makes a client for the Redis at url (redis:// or rediss://). It does not need Redis to be there: it waits for it
@@ -115,11 +117,15 @@ func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	return queues, nil
 }
 
-// remember makes a queue known to Queues before its first job. It fails only where Redis cannot be reached; one that
-// answers no (it is full, say) is left to refuse the job itself.
-func (c *Client) remember(ctx context.Context, queue string) error {
+// remember makes sure, before the first job or heartbeat of a queue, that Redis permits what is needed there, and makes the
+// queue known to Queues. It fails where Redis cannot be reached or does not permit it (errNotPermitted); one that answers no
+// for another reason (it is full, say) is left to refuse the job itself.
+func (c *Client) remember(ctx context.Context, queue, worker string, needs []need) error {
 	if _, ok := c.known.Load(queue); ok {
 		return nil
+	}
+	if err := c.permitted(ctx, queue, worker, needs); err != nil {
+		return err
 	}
 	err := c.ask.SAdd(ctx, keyQueues, queue).Err()
 	var answer redis.Error

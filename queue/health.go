@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -11,10 +12,13 @@ import (
 
 // Problem is one reason why this Redis cannot be relied on now.
 type Problem struct {
-	// Code is redis-unavailable, redis-loading, redis-read-only, redis-no-replicas, redis-full or redis-evicting.
+	// Code is redis-unavailable, redis-loading, redis-read-only, redis-no-replicas, redis-full,
+	// redis-evicting or redis-not-permitted.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
+
+const notPermitted = "redis-not-permitted"
 
 // refusals are the problems that Redis tells of by the first word of its refusal.
 var refusals = map[string]Problem{
@@ -22,10 +26,12 @@ var refusals = map[string]Problem{
 	"READONLY":   {"redis-read-only", "Redis is a replica and takes no writes: point REDIS_URL at the primary"},
 	"MISCONF":    {"redis-read-only", "Redis cannot write to its disk and refuses writes: look at its disk and its log"},
 	"NOREPLICAS": {"redis-no-replicas", "Redis has fewer replicas than its min-replicas-to-write and refuses writes: look at its replicas"},
+	"NOPERM":     {notPermitted, "the user of Redis lacks permissions"},
 	"OOM":        {"redis-full", "Redis is at maxmemory and takes no new jobs; settling jobs makes room, or raise maxmemory"},
 }
 
-// Health asks Redis how it is. No problem means that it answers, takes writes, and evicts nothing. It returns when ctx ends.
+// Health asks Redis how it is. No problem means that it answers, takes writes, evicts nothing, and permits all that this
+// package needs. It returns when ctx ends.
 func (c *Client) Health(ctx context.Context) []Problem {
 	problems, known := told(c.touch(ctx))
 	if !known {
@@ -38,6 +44,14 @@ func (c *Client) Health(ctx context.Context) []Problem {
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
 		problems = append(problems, Problem{"redis-evicting", fmt.Sprintf(
 			"maxmemory-policy is %s: Redis may delete jobs when memory is short; run CONFIG SET maxmemory-policy noeviction", policy)})
+	}
+	queue := DefaultQueue // an ACL hardly tells one queue from another
+	if asked := c.asked.Load(); asked != nil {
+		queue = *asked
+	}
+	if err := c.permitted(ctx, queue, "", allNeeds()); errors.Is(err, errNotPermitted) {
+		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Code == notPermitted }) // this one says more
+		problems = append(problems, Problem{notPermitted, err.Error()})
 	}
 	return problems
 }

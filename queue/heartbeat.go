@@ -36,7 +36,7 @@ func (l *Link) Heartbeat(ctx context.Context, worker WorkerInfo, t Timing, first
 	if first {
 		mode = "new"
 		l.client.known.Delete(l.queue) // a Redis that has lost its workers may have lost the names of its queues
-		if err := l.client.remember(ctx, l.queue); err != nil {
+		if err := l.client.remember(ctx, l.queue, worker.ID, allNeeds()); err != nil {
 			return Pulse{}, err
 		}
 	}

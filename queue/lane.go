@@ -45,16 +45,22 @@ func (l *lane) add(ctx context.Context, jobs []*pending) {
 
 // flush sends one batch, a script a queue in one pipeline, and gives each job its answer.
 func (l *lane) flush(ctx context.Context, batch []*pending) {
-	parts := byQueue(batch)
-	calls := make([]*call, len(parts))
-	for i, part := range parts {
-		if err := l.client.remember(ctx, part[0].queue); err != nil { // Redis is away, or its answer is: do not even start
-			for _, p := range batch {
-				p.answer(time.Time{}, err)
-			}
+	var parts [][]*pending
+	var calls []*call
+	for _, part := range byQueue(batch) {
+		err := l.client.remember(ctx, part[0].queue, "", enqueueNeeds())
+		switch {
+		case errors.Is(err, errNotPermitted):
+			tell(part, err)
+		case err != nil: // Redis is away, or its answer is: do not even start
+			tell(batch, err)
 			return
+		default:
+			parts, calls = append(parts, part), append(calls, enqueueCall(part))
 		}
-		calls[i] = enqueueCall(part)
+	}
+	if len(calls) == 0 {
+		return
 	}
 	l.line.run(ctx, calls...)
 	for i, part := range parts {
@@ -70,6 +76,13 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 				p.answer(time.UnixMilli(millis(words[1])+delayMS(p.delay)), nil)
 			}
 		}
+	}
+}
+
+// tell gives all of them the same error: none was sent.
+func tell(jobs []*pending, err error) {
+	for _, p := range jobs {
+		p.answer(time.Time{}, err)
 	}
 }
 
@@ -106,7 +119,8 @@ func (l *lane) reach(ctx context.Context, jobs []*pending) error {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
 	for _, part := range byQueue(jobs) {
-		if err := l.client.remember(ctx, part[0].queue); err != nil {
+		err := l.client.remember(ctx, part[0].queue, "", enqueueNeeds())
+		if err != nil && !errors.Is(err, errNotPermitted) { // that concerns one queue: flush tells its jobs
 			return err
 		}
 	}

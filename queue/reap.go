@@ -22,6 +22,11 @@ type Reaped struct {
 
 // Reap takes back at most 100 jobs of a worker that Pulse named. The script decides by itself whether the worker is dead.
 func (c *Client) Reap(ctx context.Context, queue, victim string) (Reaped, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := c.permitted(ctx, queue, victim, allNeeds()); err != nil { // this process may have had nothing to ask for so far
+		return Reaped{}, err
+	}
 	tell := c.telling(Event{Op: OpReap, Queue: queue, Worker: victim})
 	r, err := reaped(c.askOne(ctx, reapCall(keysOf(queue), victim)))
 	tell(r.event(), err)

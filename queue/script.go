@@ -6,7 +6,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"errors"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,7 +27,7 @@ func loadScript(name string) script {
 	source := helpersFor(body) + body
 	sum := sha1.Sum([]byte(source))
 	s := script{name, source, hex.EncodeToString(sum[:])}
-	shas[name] = s.sha
+	loaded[name] = s
 	return s
 }
 
@@ -40,10 +39,16 @@ func readLua(name string) string {
 	return string(b)
 }
 
-var shas = map[string]string{}
+var loaded = map[string]script{}
 
 // ScriptSHAs returns the SHA1 of each script by its name: by it MONITOR and SLOWLOG name a script that runs.
-func ScriptSHAs() map[string]string { return maps.Clone(shas) }
+func ScriptSHAs() map[string]string {
+	shas := map[string]string{}
+	for name, s := range loaded {
+		shas[name] = s.sha
+	}
+	return shas
+}
 
 // helper is one block of the prologue.
 type helper struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// headers reads the contract with which each script opens: the comment up to its first line of code.
-func headers(t testing.TB) map[string]string {
+// luaSources reads the Lua file of each script.
+func luaSources(t testing.TB) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("lua/*.lua")
 	if err != nil || len(files) < 2 {
@@ -25,16 +25,26 @@ func headers(t testing.TB) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if name := strings.TrimSuffix(filepath.Base(file), ".lua"); name != "prologue" {
+			all[name] = string(text)
+		}
+	}
+	return all
+}
+
+// headers is the contract with which each script opens: the comment up to its first line of code.
+func headers(t testing.TB) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for name, text := range luaSources(t) {
 		var header []string
-		for _, row := range strings.Split(string(text), "\n") {
+		for _, row := range strings.Split(text, "\n") {
 			if !strings.HasPrefix(row, "--") {
 				break
 			}
 			header = append(header, row)
 		}
-		if name := strings.TrimSuffix(filepath.Base(file), ".lua"); name != "prologue" {
-			all[name] = strings.Join(header, "\n")
-		}
+		all[name] = strings.Join(header, "\n")
 	}
 	return all
 }

@@ -95,6 +95,7 @@ func TestKeysOfAWrongKind(t *testing.T) {
 		servers = append(servers, redistest.Embedded(t))
 	}
 	contracts := headers(t)
+	delete(contracts, "permit") // it looks at no key
 	for script := range contracts {
 		equal(t, script+" is used", uses[script] != nil, true)
 	}
