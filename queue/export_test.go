@@ -3,9 +3,12 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // What tests outside the package look at.
@@ -50,4 +53,53 @@ func (c *Client) Repair(ctx context.Context, queue, id, worker string) ([]string
 // Tidy runs the script tidy, and returns its reply.
 func (c *Client) Tidy(ctx context.Context, queue, what, name, value string) ([]string, error) {
 	return c.askOne(ctx, tidyCall(keysOf(queue), &Finding{Code: what, subject: name, value: value}))
+
+// Watch calls see before each script that this client and link send, with what they send; calls by pointer are resolved.
+func Watch(c *Client, l *Link, see func(name, source string, keysAndArgs []any)) {
+	for _, line := range []*line{c.ask, c.lanes[0].line, c.lanes[1].line, l.bulk, l.beat} {
+		line.AddHook(watcher(func(cmd redis.Cmder) {
+			args := cmd.Args()
+			if fmt.Sprint(args[0]) != "EVALSHA" {
+				return
+			}
+			var rest []any
+			for _, arg := range args[2:] {
+				if text, ok := arg.(*string); ok {
+					arg = *text
+				}
+				rest = append(rest, arg)
+			}
+			for _, s := range loaded {
+				if s.sha == args[1] {
+					see(s.name, s.source, rest)
+				}
+			}
+		}))
+	}
+}
+
+type watcher func(redis.Cmder)
+
+func (watcher) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (w watcher) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { w(cmd); return next(ctx, cmd) }
+}
+
+func (w watcher) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			w(cmd)
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// ScriptSources returns what Redis gets of each script.
+func ScriptSources() map[string]string {
+	all := map[string]string{}
+	for name, s := range loaded {
+		all[name] = s.source
+	}
+	return all
 }

@@ -14,8 +14,8 @@ import (
 
 var permitScript = loadScript("permit")
 
-// RedisCommands returns, sorted and in small letters, the commands that this package needs of Redis: what an ACL must permit
-// on the keys punctual:*. Beside what a connection needs for itself (AUTH, SELECT) it uses no others.
+// RedisCommands returns, sorted and in small letters, the commands that workers and the API process need of Redis: what an ACL must
+// permit on the keys punctual:*. An audit needs more. Beside what a connection needs for itself (AUTH, SELECT) it uses no others.
 func RedisCommands() []string {
 	all := []string{"eval", "evalsha", "ping", "info", "sadd", "smembers", "blpop", "hget", "hmget", "zrange", "get", "time"}
 	for _, n := range allNeeds() {
@@ -46,10 +46,13 @@ func needsOf(names ...string) (all []need) {
 	return all
 }
 
+// forPeople are the scripts that only the audit runs, as a user who may do more.
+func forPeople(name string) bool { return slices.Contains([]string{"audit", "repair", "tidy"}, name) }
+
 // enqueueNeeds is what those need who only enqueue; allNeeds what everyone else does.
 var (
 	enqueueNeeds = sync.OnceValue(func() []need { return needsOf(enqueueScript.name) })
-	allNeeds     = sync.OnceValue(func() []need { return needsOf(slices.Collect(maps.Keys(loaded))...) })
+	allNeeds     = sync.OnceValue(func() []need { return needsOf(slices.DeleteFunc(slices.Collect(maps.Keys(loaded)), forPeople)...) })
 )
 
 // permitCall asks for needs, for a worker or, where these concern none, for "".

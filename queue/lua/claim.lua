@@ -70,9 +70,9 @@ local next_due = moved < waiting and due(moved + 1) or nil
 local full = e == want
 local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad})
 
--- Who keeps time from here on. No keeper, or one whose lease ran out: nobody.
+-- Who keeps time from here on. No keeper, or one whose lease ran out or is no number (nan): nobody.
 local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')
-if not keeper or not armed or not until_ms or until_ms < now then keeper, armed = false, math.huge end
+if not (keeper and armed and armed == armed and until_ms and until_ms >= now) then keeper, armed = false, math.huge end
 local take, drop, push = false, false, false
 if full then
   drop = keeper == worker

@@ -31,7 +31,16 @@ end
 local next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] or ''
 local list = mode ~= 'observe' and redis.call('LRANGE', processing, 0, -1) or {}
 local start, seen = tonumber(m[4] or ''), tonumber(m[5] or '')
-if not start or not seen or seen > now or now - seen >= interval * 1.5 then start = now end
+-- Asked this way round, what is no number (nan) fails too.
+if not (start and seen and start <= now and seen <= now and now - seen < interval * 1.5) then start = now end
+
+-- One overdue worker, each in turn: one that cannot be reaped must not hide the others. This one is not overdue any more.
+local overdue = redis.call('ZCOUNT', workers, '-inf', '(' .. int(now))
+local victim = ''
+if overdue > 0 then
+  local next = redis.call('ZRANGEBYSCORE', workers, '-inf', '(' .. int(now), 'LIMIT', int(now % overdue), 2)
+  victim = next[1] ~= worker and next[1] or next[2] or ''
+end
 
 -- Write. The first write cannot grow, so that a heartbeat is never refused at maxmemory.
 redis.call('HDEL', meta, '-')
@@ -44,13 +53,6 @@ if mode ~= 'renew' then redis.call('HSET', meta, 'interval', int(interval), 'ttl
 redis.call('HSET', meta, 'window_start', int(start), 'window_seen', int(now))
 if m[7] == worker and (tonumber(m[8] or '') or 0) >= now then
   redis.call('HSET', meta, 'timekeeper_until', int(now + interval * 2.5))
-end
-
--- One overdue worker, each in turn: one that cannot be reaped must not hide the others.
-local overdue = redis.call('ZCOUNT', workers, '-inf', '(' .. int(now))
-local victim = ''
-if overdue > 0 then
-  victim = redis.call('ZRANGEBYSCORE', workers, '-inf', '(' .. int(now), 'LIMIT', int(now % overdue), 1)[1]
 end
 local reply = {'ok', int(now), next_due, victim}
 for _, element in ipairs(list) do reply[#reply + 1] = element end

@@ -22,8 +22,9 @@ if not redis.call('ZSCORE', workers, victim) then return {'gone'} end
 if redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end
 local m = redis.call('HMGET', meta, 'interval', 'window_start', 'window_seen', 'timekeeper')
 local interval, start, seen = tonumber(m[1] or ''), tonumber(m[2] or ''), tonumber(m[3] or '')
-if not interval or not start or not seen or seen > now or now - seen >= interval * 1.5
-  or now - start < interval * 2.5 then return {'early'} end
+if not (interval and start and seen and seen <= now and now - seen < interval * 1.5 and now - start >= interval * 2.5) then
+  return {'early'} -- asked this way round, what is no number (nan) fails too
+end
 
 local list = redis.call('LRANGE', processing, 0, 99)
 local length = redis.call('LLEN', processing)

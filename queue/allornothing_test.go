@@ -1,0 +1,221 @@
+package queue_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
+)
+
+// More of what scripts do than every_redis_test.go has: each place of each script that calls a command must be reached.
+var rareScenarios = []scenario{
+	{"enqueue into a long queue, some twice", func(r *rig) { r.at(time.Hour); r.dropToken() }, func(r *rig, _ bool) {
+		jobs := make([]queue.NewJob, 40)
+		for i := range jobs {
+			jobs[i] = queue.NewJob{ID: fmt.Sprint("id", i%30), Queue: r.name}
+		}
+		for range 2 {
+			_, _ = r.client.EnqueueMany(r.Context(), jobs)
+		}
+	}},
+	{"settle out of order", func(r *rig) { r.register("w"); r.putNow(5); r.take("w", 5); r.dropToken() }, func(r *rig, _ bool) {
+		elements := r.elements()
+		r.do("HSET", k("attempts"), strings.TrimLeft(elements[1], "0123456789")[1:], "3")
+		r.settle("w", queue.Result{Element: elements[4], Outcome: queue.OutcomeDone},
+			queue.Result{Element: elements[3], Outcome: queue.OutcomeCorrupt},
+			queue.Result{Element: elements[1], Outcome: queue.OutcomeRelease},
+			queue.Result{Element: "77:x", Outcome: queue.OutcomeDone},
+			queue.Result{Element: elements[2], Outcome: queue.OutcomeRetry, Failure: &queue.Failure{Error: "x"}})
+	}},
+	{"a timekeeper that fills its slots", func(r *rig) {
+		r.register("w")
+		r.at(time.Hour)
+		r.claim("w", 1)
+		r.putNow(1)
+		r.dropToken()
+	}, func(r *rig, _ bool) { r.take("w", 1) }},
+	{"a timekeeper renews, leaves, is reaped", func(r *rig) { r.register("w", "v"); r.at(time.Hour); r.claim("w", 1); r.dropToken() },
+		func(r *rig, _ bool) {
+			_, _ = r.beat("w", false)
+			_, _ = r.link.Leave(r.Context(), "w")
+			r.claim("v", 1)
+			r.dropToken()
+			r.kill("v")
+			r.reap("v")
+		}},
+	{"heartbeat with another timing", func(r *rig) { r.register("w") }, func(r *rig, _ bool) {
+		_, err := r.link.Heartbeat(r.Context(), queue.WorkerInfo{ID: "v"}, queue.Timing{Interval: time.Second, TTL: time.Hour}, true)
+		equal(r, "refused", errors.Is(err, queue.ErrTiming), true)
+	}},
+	{"reap of attempts that are no number", func(r *rig) { r.register("w"); r.putNow(2); r.take("w", 2) }, func(r *rig, _ bool) {
+		r.do("HSET", k("attempts"), strings.SplitN(r.elements()[0], ":", 2)[1], "junk")
+		r.kill("w")
+		r.reap("w")
+		_, _ = r.beat("new", true)
+		r.kill("new")
+		_, _ = r.beat("other", true) // is told of one that is overdue
+	}},
+}
+
+var callSite = regexp.MustCompile(`redis\.call\(`)
+
+// instrumented is a script that tells which commands it calls, from where and on which key, or fails at the n-th of them. Its
+// last argument is n; 0 lets it run.
+func instrumented(source string) string {
+	site := 0
+	source = callSite.ReplaceAllStringFunc(source, func(string) string { site++; return fmt.Sprintf("call_at(%d, ", site) })
+	return `local count, log, fail_at = 0, {}, tonumber(table.remove(ARGV))
+local function call_at(site, command, ...)
+  count = count + 1
+  log[count] = site .. ' ' .. command .. ' ' .. tostring(... or '')
+  if count == fail_at then error('injected') end
+  return redis.call(command, ...)
+end
+local function body()
+` + source + "\nend\nbody()\nreturn log"
+}
+
+// lab runs scripts with an error at each command they make, and puts everything back each time.
+type lab struct {
+	*rig
+	flags map[string][]string        // command → its flags, as Redis tells them
+	sites map[string]map[string]bool // script → places that were reached
+}
+
+func (l *lab) is(command, flag string) bool { return slices.Contains(l.flags[command], flag) }
+
+// Redis does not roll back. So of each script: an error at any command up to and including the first that writes leaves
+// everything as it was, and behind that nothing can be refused.
+func (l *lab) try(name, source string, rest []any) {
+	l.Helper()
+	if name == "permit" {
+		return // the ACL is asked, no command is called
+	}
+	text := instrumented(source)
+	run := func(failAt int) ([]string, error) {
+		return l.raw.Do(l.Context(), slices.Concat([]any{"EVAL", text}, rest, []any{failAt})...).StringSlice()
+	}
+	dump := l.dump()
+	before := l.everything()
+	log, err := run(0)
+	if err != nil {
+		l.Fatalf("%s: %v", name, err)
+	}
+	l.restore(dump)
+	first := len(log)
+	read := map[string]bool{}
+	for i, entry := range log {
+		word := strings.Split(entry, " ")
+		if l.sites[name] == nil {
+			l.sites[name] = map[string]bool{}
+		}
+		l.sites[name][word[0]] = true
+		if first == len(log) && l.is(word[1], "write") {
+			first = i
+			if l.is(word[1], "denyoom") != (name == "enqueue") {
+				l.Errorf("%s: its first write, %s, is not what it is to be at maxmemory", name, word[1])
+			}
+		}
+		if first == len(log) {
+			read[word[2]] = true
+		} else if !l.is(word[1], "write") {
+			l.Errorf("%s reads (%s) after it has written: %v", name, entry, log)
+		} else if !read[word[2]] && !strings.Contains(word[2], ":heartbeat:") { // SET and DEL take any kind
+			l.Errorf("%s: %s comes behind the first write, and nobody has read that key before", name, entry)
+		}
+		if word[1] != "TIME" && !l.is(word[1], "write") && !l.is(word[1], "readonly") {
+			l.Errorf("%s: is %s a read?", name, word[1])
+		}
+	}
+	for n := 1; n <= min(first+1, len(log)); n++ {
+		if _, err := run(n); err == nil || !strings.Contains(err.Error(), "injected") {
+			l.Errorf("%s: no error at command %d: %v", name, n, err)
+		}
+		if after := l.everything(); fmt.Sprint(after) != fmt.Sprint(before) {
+			l.Errorf("%s, an error at command %d of %v changed\n from %v\n   to %v", name, n, log, before, after)
+			l.restore(dump)
+		}
+	}
+}
+
+func (l *lab) dump() map[string]string {
+	all := map[string]string{}
+	for name := range l.everything() {
+		all[name] = l.raw.Dump(l.Context(), l.key(name)).Val()
+		if ttl := l.raw.PTTL(l.Context(), l.key(name)).Val(); ttl > 0 {
+			all[name] += fmt.Sprintf("|%d", ttl.Milliseconds())
+		}
+	}
+	return all
+}
+
+func (l *lab) restore(dump map[string]string) {
+	for name := range l.everything() {
+		l.raw.Del(l.Context(), l.key(name))
+	}
+	for name, text := range dump {
+		ttl := 0
+		if strings.HasPrefix(name, "heartbeat:") {
+			i := strings.LastIndexByte(text, '|')
+			_, _ = fmt.Sscan(text[i+1:], &ttl)
+			text = text[:i]
+		}
+		if err := l.raw.Restore(l.Context(), l.key(name), time.Duration(ttl)*time.Millisecond, text).Err(); err != nil {
+			l.Fatal(err)
+		}
+	}
+}
+
+func TestAllOrNothing(t *testing.T) {
+	s := redistest.Any(t)
+	if s.Backend() == "embedded" {
+		t.Skip("the embedded Redis tells no flags of commands")
+	}
+	l := &lab{flags: commandFlags(t, s.Client()), sites: map[string]map[string]bool{}}
+	for _, scenario := range slices.Concat(scenarios, rareScenarios) {
+		t.Run(scenario.name, func(t *testing.T) {
+			l.rig = newRig(t)
+			scenario.prepare(l.rig)
+			queue.Watch(l.client, l.link, l.try)
+			scenario.act(l.rig, false)
+		})
+	}
+	sources := queue.ScriptSources()
+	for name := range luaSources(t) {
+		if slices.Contains(forPeople, name) { // audit_test.go tries them
+			continue
+		}
+		for site := range callSite.FindAllString(sources[name], -1) {
+			if place := fmt.Sprint(site + 1); !l.sites[name][place] {
+				t.Errorf("%s: nobody reached the call %s: a scenario is missing", name, callAt(sources[name], site))
+			}
+		}
+	}
+}
+
+// callAt is the source at the n-th call, for people.
+func callAt(source string, n int) string {
+	at := callSite.FindAllStringIndex(source, -1)[n][0]
+	return source[at:min(len(source), at+50)]
+}
+
+func commandFlags(t testing.TB, c *redis.Client) map[string][]string {
+	t.Helper()
+	commands, err := c.Command(t.Context()).Result()
+	if err != nil || len(commands) < 100 {
+		t.Fatal(errors.Join(err, fmt.Errorf("%d commands", len(commands))))
+	}
+	flags := map[string][]string{}
+	for name, info := range commands {
+		flags[strings.ToUpper(name)] = info.Flags
+	}
+	return flags
+}
