@@ -53,6 +53,7 @@ func (c *Client) Repair(ctx context.Context, queue, id, worker string) ([]string
 // Tidy runs the script tidy, and returns its reply.
 func (c *Client) Tidy(ctx context.Context, queue, what, name, value string) ([]string, error) {
 	return c.askOne(ctx, tidyCall(keysOf(queue), &Finding{Code: what, subject: name, value: value}))
+}
 
 // Watch calls see before each script that this client and link send, with what they send; calls by pointer are resolved.
 func Watch(c *Client, l *Link, see func(name, source string, keysAndArgs []any)) {
