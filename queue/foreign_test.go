@@ -95,17 +95,15 @@ func TestForeignIDsInTheSchedule(t *testing.T) {
 	equal(t, "waits", r.do("ZCARD", k("scheduled")), any(int64(0)))
 }
 
-// An id that Enqueue would not take, with a record: it is run and leaves nothing behind.
+// No element could name an empty id: it goes to dead, with its record.
 func TestAnEmptyID(t *testing.T) {
 	r := newRig(t)
 	r.register("w")
-	for _, outcome := range []queue.Outcome{queue.OutcomeRelease, queue.OutcomeDone} {
-		r.do("HSET", k("jobs"), "", `{"type":"x"}`)
-		r.do("ZADD", k("scheduled"), 0, "")
-		job := r.take("w", 1)[0]
-		equal(t, "settled", r.settle("w", queue.Result{Element: job.Element, Outcome: outcome}), []queue.Outcome{outcome})
-	}
-	for _, key := range []k{"jobs", "scheduled", "processing:w", "attempts"} {
-		equal(t, string(key), r.do("EXISTS", key), any(int64(0)))
-	}
+	r.do("HSET", k("jobs"), "", `{"type":"x"}`)
+	r.do("ZADD", k("scheduled"), 0, "")
+	equal(t, "claimed", len(r.claim("w", 1).Jobs), 0)
+	info := r.get("")
+	equal(t, "state", info.State, queue.Dead)
+	equal(t, "record", info.Type, "x")
+	equal(t, "reason", info.Failures[0].Error, "unreadable: id is empty")
 }

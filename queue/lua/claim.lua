@@ -51,9 +51,10 @@ while moved < ripe and bytes < max_bytes do
     moved = moved + 1
     local id, record, attempt = ids[moved], records[i], attempt_count(counters[i])
     bytes = bytes + #(record or '')
-    if not looks_readable(record) or not attempt then
+    if not looks_readable(record) or not attempt or id == '' then
       local reason = 'attempts are not a number'
-      if not record then reason = 'record is missing' elseif attempt then reason = 'record is not JSON' end
+      if not record then reason = 'record is missing' elseif not looks_readable(record) and attempt then reason = 'record is not JSON' end
+      if id == '' then reason = 'id is empty' end -- no element could name it
       local failure = {error = 'unreadable: ' .. reason, worker = worker}
       bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}

@@ -20,7 +20,7 @@ end
 local function int(n) return string.format('%.0f', n) end
 
 -- The job id in a list element '<claim number>:<id>'. A foreign element is its own id.
-local function element_id(element) return string.match(element, '^%d+:(.*)$') or element end
+local function element_id(element) return string.match(element, '^%d+:(.+)$') or element end
 
 -- What a record looks like from outside: { … }. Its JSON is decoded in Go, where that is cheap.
 local function looks_readable(record)
