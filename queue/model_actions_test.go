@@ -65,6 +65,7 @@ func (m *model) enqueue() {
 		jobs[i] = queue.NewJob{Queue: m.name, ID: fmt.Sprint("id", m.number("id", 0, 40)), MaxRetry: m.number("max_retry", -1, 2),
 			Delay: time.Duration(m.number("delay", 0, 2)) * time.Hour}
 	}
+	m.pop()
 	jobs = slices.DeleteFunc(jobs, func(job queue.NewJob) bool { // it would look new, and be in two places
 		return m.jobs[job.ID] != nil && m.jobs[job.ID].gone
 	})
@@ -130,6 +131,7 @@ func (m *model) exchange() {
 	if n == 0 && len(results) == 0 {
 		m.t.run.Skip("nothing to do")
 	}
+	m.pop()
 	before := m.now()
 	x := m.rig.exchange(w, n, results...)
 	if x.SettleErr != nil || x.ClaimErr != nil {
@@ -236,7 +238,12 @@ func (m *model) passOn() {
 		m.Fatal(err)
 	}
 	m.push(true)
-	if m.number("popped", 0, 1) == 1 {
+	m.pop()
+}
+
+// pop takes the token away, sometimes: a worker that waited has got it.
+func (m *model) pop() {
+	if m.token && m.number("popped", 0, 2) > 0 {
 		m.dropToken()
 		m.token = false
 	}
