@@ -187,6 +187,33 @@ func TestHeartbeatWindow(t *testing.T) {
 	}
 }
 
+// A clock that stepped back makes every registration last longer by the step. The first heartbeat after it shortens them.
+func TestHeartbeatAfterTheClockSteppedBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		seen    time.Duration // from now
+		clamped bool
+	}{
+		"stepped back": {time.Hour, true}, "not": {-time.Millisecond, false},
+	} {
+		r := newRig(t)
+		r.register("w", "dead")
+		far := r.now() + time.Hour.Milliseconds()
+		r.do("ZADD", k("workers"), far, "dead", 1, "overdue")
+		r.do("HSET", k("meta"), "window_seen", r.now()+test.seen.Milliseconds())
+		pulse, err := r.client.Observe(t.Context(), r.name, timing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := far
+		if test.clamped {
+			want = pulse.Now.Add(timing.TTL).UnixMilli()
+		}
+		equal(t, name+": registered until", r.do("ZSCORE", k("workers"), "dead"), any(float64(want)))
+		equal(t, name+": one that ran out before", r.do("ZSCORE", k("workers"), "overdue"), any(1.0))
+		r.do("ZREM", k("workers"), "overdue")
+	}
+}
+
 func TestHeartbeatNamesEachOverdueWorkerInTurn(t *testing.T) {
 	r := newRig(t)
 	r.register("w")

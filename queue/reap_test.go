@@ -54,8 +54,22 @@ func TestReapVerdicts(t *testing.T) {
 		spoil func(r *rig, now int64)
 		want  string
 	}{
-		"gone":                {func(r *rig, _ int64) { r.do("ZREM", k("workers"), "w") }, "gone"},
-		"alive":               {func(r *rig, _ int64) { r.do("SET", k("heartbeat:w"), "{}") }, "alive"},
+		"gone":            {func(r *rig, _ int64) { r.do("ZREM", k("workers"), "w") }, "gone"},
+		"alive":           {func(r *rig, _ int64) { r.do("SET", k("heartbeat:w"), "{}") }, "alive"},
+		"key without end": {func(r *rig, _ int64) { r.do("SET", k("heartbeat:w"), "{}") }, "alive"},
+		"key from before the clock stepped back": {func(r *rig, _ int64) {
+			r.do("HSET", k("meta"), "ttl", timing.TTL.Milliseconds())
+			r.do("SET", k("heartbeat:w"), "{}", "PX", time.Hour.Milliseconds())
+		}, "reaped"},
+		"the same, and registered for as long": {func(r *rig, now int64) {
+			r.do("HSET", k("meta"), "ttl", timing.TTL.Milliseconds())
+			r.do("SET", k("heartbeat:w"), "{}", "PX", time.Hour.Milliseconds())
+			r.do("ZADD", k("workers"), now+time.Hour.Milliseconds(), "w")
+		}, "alive"},
+		"key of this moment": {func(r *rig, _ int64) {
+			r.do("HSET", k("meta"), "ttl", timing.TTL.Milliseconds())
+			r.do("SET", k("heartbeat:w"), "{}", "PX", timing.TTL.Milliseconds())
+		}, "alive"},
 		"no window":           {func(r *rig, _ int64) { r.do("HDEL", k("meta"), "window_start") }, "early"},
 		"nothing seen":        {func(r *rig, _ int64) { r.do("HDEL", k("meta"), "window_seen") }, "early"},
 		"no interval":         {func(r *rig, _ int64) { r.do("HDEL", k("meta"), "interval") }, "early"},

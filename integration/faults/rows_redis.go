@@ -10,8 +10,8 @@ import (
 // redisRows: what happens to Redis itself.
 var redisRows = map[string]func(*Run){
 	"R10": crashEverySecond, "R11": crashAlways, "R12": crashUnsaved,
-	"R14": scriptFlush, "R15": hang, "R16": awayLong, "R17": serverFirst,
-	"R21": full, "R22": evicting,
+	"R13": powerLoss, "R14": scriptFlush, "R15": hang, "R16": awayLong, "R17": serverFirst,
+	"R21": full, "R22": evicting, "R25": clockSteps,
 }
 
 // back is within which time after the return of Redis the API takes jobs again.

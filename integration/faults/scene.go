@@ -32,6 +32,7 @@ func (t Timing) Recovery() time.Duration { return t.TTL + 2*t.Interval + 3*time.
 // Setup of a scene. Zero values mean the defaults.
 type Setup struct {
 	Redis    []string // arguments of redis-server; append-only file on, appendfsync no
+	RedisEnv []string // of redis-server, as NAME=value
 	URL      string   // another Redis than one of the scene's own; then Client must look at it
 	Client   redis.UniversalClient
 	Timing   Timing   // default Fast
@@ -66,7 +67,7 @@ func (r *Run) Scene(name string, setup Setup, play func(*Scene)) {
 			s.Timing = Fast
 		}
 		if s.URL == "" {
-			s.Redis = redistest.OwnOn(t, redistest.Process, setup.Redis...)
+			s.Redis = redistest.OwnEnv(t, setup.RedisEnv, setup.Redis...)
 			s.URL, s.Client = s.Redis.URL(), s.Redis.Client()
 		}
 		play(s)

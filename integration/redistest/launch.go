@@ -25,13 +25,19 @@ func Own(t testing.TB, args ...string) *Server {
 // OwnOn is Own on one of Backends.
 func OwnOn(t testing.TB, backend string, args ...string) *Server {
 	t.Helper()
-	return own(t, backend, func(int) []string { return args })
+	return own(t, backend, nil, func(int) []string { return args })
+}
+
+// OwnEnv is Own as a process, with something in its environment, as NAME=value: a library that is loaded before its own, say.
+func OwnEnv(t testing.TB, env []string, args ...string) *Server {
+	t.Helper()
+	return own(t, Process, env, func(int) []string { return args })
 }
 
 // Cluster is a cluster of one node that holds all slots and says cluster_state:ok.
 func Cluster(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := own(t, Backends(t)[0], func(port int) []string {
+	s := own(t, Backends(t)[0], nil, func(port int) []string {
 		// A node in a container would announce an address that the host cannot dial.
 		return append([]string{
 			"--cluster-enabled", "yes",
@@ -48,14 +54,14 @@ func Cluster(t testing.TB, args ...string) *Server {
 	return s
 }
 
-func own(t testing.TB, backend string, args func(port int) []string) *Server {
+func own(t testing.TB, backend string, env []string, args func(port int) []string) *Server {
 	t.Helper()
 	dir := t.TempDir()
 	e, port, err := launch(func(port int) engine {
 		if backend == Docker {
 			return &container{port: port, args: args(port), keep: true}
 		}
-		return &process{port: port, args: args(port), dir: dir}
+		return &process{port: port, args: args(port), dir: dir, env: env}
 	})
 	if err != nil {
 		t.Fatalf("start Redis (%s): %v", backend, err)

@@ -17,6 +17,7 @@ type process struct {
 	port int
 	args []string
 	dir  string
+	env  []string // beside that of this process, as NAME=value
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when cmd has ended
@@ -52,6 +53,7 @@ func (p *process) start(ctx context.Context) error {
 	p.log = log
 	_ = os.Remove(log.Name()) // read through the open file; nothing to clean up
 	p.cmd = exec.Command("redis-server", args...)
+	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := startBound(p.cmd); err != nil {
 		return err

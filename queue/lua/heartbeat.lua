@@ -7,10 +7,11 @@
 --        observe  registers nobody: the tick of a process that only reaps
 -- Reply {'ok', now, next due time or '', one overdue worker to try reaping or '', elements of the worker's own list …}
 --       {'fenced', now} · {'timing', interval, TTL} · {'layout', version}: nothing was changed
--- The observation window restarts when no heartbeat was seen for the gap (1.5 intervals), or when the clock stepped back.
+-- The observation window restarts when no heartbeat was seen for the gap (1.5 intervals), or when the clock stepped back. In
+-- that case no registration may last longer than the TTL from now: those of the dead would else outlive them by the step.
 -- The lease of the timekeeper is renewed with the heartbeat of the worker that holds it.
 -- Moves: none
--- Cost  O(log W + L) for W workers and a list of L
+-- Cost  O(log W + L) for W workers and a list of L; O(W log W) once after the clock stepped back
 local heartbeat, workers, meta, processing, scheduled = unpack(KEYS)
 local mode, worker, info = ARGV[1], ARGV[2], ARGV[3]
 local interval, ttl, layout = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -41,9 +42,11 @@ if overdue > 0 then
   local next = redis.call('ZRANGEBYSCORE', workers, '-inf', '(' .. int(now), 'LIMIT', int(now % overdue), 2)
   victim = next[1] ~= worker and next[1] or next[2] or ''
 end
+local too_late = seen and seen > now and redis.call('ZRANGEBYSCORE', workers, '(' .. int(now + ttl), '+inf') or {}
 
 -- Write. The first write cannot grow, so that a heartbeat is never refused at maxmemory.
 redis.call('HDEL', meta, '-')
+for _, w in ipairs(too_late) do redis.call('ZADD', workers, int(now + ttl), w) end
 if mode ~= 'observe' then
   redis.call('SET', heartbeat, info, 'PX', int(ttl))
   redis.call('ZADD', workers, int(now + ttl), worker)

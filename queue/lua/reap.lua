@@ -1,7 +1,8 @@
 -- reap: takes back the jobs of one dead worker, at most 100 or 1 MiB of records a call. Whether it is dead is decided here
 -- and now, whatever the caller was told before: its heartbeat key is absent, the observation window is full (2.5
 -- intervals), and the last observation is younger than the gap (1.5 intervals). After an outage of Redis longer than the
--- TTL all keys are gone though everyone lives; the window gives them the time to say so.
+-- TTL all keys are gone though everyone lives; the window gives them the time to say so. A key that has more than the TTL
+-- left is from before the clock stepped back, and so is its worker, if its registration has run out: it counts as absent.
 --
 -- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats
 -- ARGV  victim, seed, most jitter (ms), default max_retry
@@ -18,9 +19,11 @@ math.randomseed(tonumber(ARGV[2]))
 
 -- Read and check everything first.
 local now = now_ms()
-if not redis.call('ZSCORE', workers, victim) then return {'gone'} end
-if redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end
-local m = redis.call('HMGET', meta, 'interval', 'window_start', 'window_seen', 'timekeeper')
+local until_ms = redis.call('ZSCORE', workers, victim)
+if not until_ms then return {'gone'} end
+local m = redis.call('HMGET', meta, 'interval', 'window_start', 'window_seen', 'timekeeper', 'ttl')
+local stale = (tonumber(until_ms) or 0) < now and redis.call('PTTL', heartbeat) > (tonumber(m[5] or '') or math.huge)
+if not stale and redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end
 local interval, start, seen = tonumber(m[1] or ''), tonumber(m[2] or ''), tonumber(m[3] or '')
 if not (interval and start and seen and seen <= now and now - seen < interval * 1.5 and now - start >= interval * 2.5) then
   return {'early'} -- asked this way round, what is no number (nan) fails too
@@ -64,6 +67,7 @@ local counters = counts(stats, {reaped = #moves, dead = buried, corrupt = corrup
 
 -- Write. The first write cannot grow, so that reaping goes on at maxmemory.
 redis.call('LTRIM', processing, #moves, -1)
+if stale then redis.call('DEL', heartbeat) end
 local first = math.huge
 for _, j in ipairs(moves) do
   if j.record then redis.call('HSET', jobs, j.id, j.record) end
