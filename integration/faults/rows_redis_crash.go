@@ -25,6 +25,7 @@ func crashUnsaved(r *Run) {
 	loses := Rules{MayLose: true}
 	crash(r, "RDB alone (save 5 1)", r.Times(2, 20), r.For(soon, late), loses, "--appendonly", "no", "--save", "5 1")
 	crash(r, "no persistence", r.Times(2, 20), soon, loses, "--appendonly", "no")
+	promoted(r)
 }
 
 // crash kills Redis again and again under load. Beside the common load there are jobs that wait: each that was acknowledged

@@ -36,7 +36,7 @@ var texts = []Row{
 		Fault:     Text{"the same, `appendfsync always`", "同じく `appendfsync always`"},
 		Invariant: Text{"nothing acknowledged is lost", "受け付けたものは失われない"}},
 	{ID: "R12",
-		Fault:     Text{"the same, RDB only, and no persistence", "同じく RDB のみ、および永続化なし"},
+		Fault:     Text{"the same, RDB only, no persistence, and a replica promoted in its place", "同じく RDB のみ、永続化なし、および代わりのレプリカの昇格"},
 		Invariant: Text{"what is lost is counted; no half states", "失われたものは数えられ、中途半端な状態は残らない"}},
 	{ID: "R13",
 		Fault:     Text{"power loss: what was written after the last fsync is gone", "電源断：最後の fsync 以後の書き込みが消える"},
