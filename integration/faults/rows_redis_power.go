@@ -23,7 +23,7 @@ func powerLoss(r *Run) {
 	for _, policy := range []string{"everysec", "always"} {
 		l, mode := &losses{}, "power loss, AOF "+policy
 		r.Scene(mode, Setup{Redis: []string{"--appendfsync", policy, "--auto-aof-rewrite-percentage", "0"}}, func(s *Scene) {
-			s.Rules = Rules{MayLose: policy != "always", MayDuplicate: policy != "always"}
+			s.Rules = Rules{MayLose: policy != "always"}
 			server := s.Server()
 			s.Worker()
 			load := s.Load(server, 2, 20*time.Millisecond, Mixed)
