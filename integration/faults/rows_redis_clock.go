@@ -46,7 +46,10 @@ func clockSteps(r *Run) {
 		step("+0")
 		env := []string{"LD_PRELOAD=" + preload, "FAKETIME_TIMESTAMP_FILE=" + file, "FAKETIME_NO_CACHE=1",
 			"FAKETIME_DONT_FAKE_MONOTONIC=1"}
-		r.Scene(play.name, Setup{RedisEnv: env}, func(s *Scene) { play.play(s, step) })
+		r.Scene(play.name, Setup{RedisEnv: env}, func(s *Scene) {
+			s.Rules = Rules{ClockSteps: true}
+			play.play(s, step)
+		})
 	}
 }
 
