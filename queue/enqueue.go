@@ -53,7 +53,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	if len(invalid) > 0 {
 		return nil, errors.Join(invalid...)
 	}
-	c.leastBusy(len(waiting)).add(ctx, waiting)
+	c.lanes.add(ctx, waiting)
 	var err error
 	done := make([]Enqueued, len(jobs))
 	for i, p := range waiting {

@@ -11,7 +11,7 @@ var DecodeJob = decodeJob
 
 // Waiting is how many jobs wait for the next flush, and how many flushes are under way.
 func (c *Client) Waiting() (waiting, flushing int) {
-	for _, l := range c.lanes {
+	for _, l := range c.lanes.all() {
 		l.combine.mu.Lock()
 		waiting += len(l.combine.waiting)
 		if l.combine.flushing {
