@@ -160,6 +160,13 @@ func TestClusterSlotMoved(t *testing.T) {
 		l.flows("after its slot was moved")
 	}
 	l.ready()
+	for _, word := range []string{"MOVED", "ASK", "TRYAGAIN"} {
+		if count := n.Errors(t, word); count == 0 {
+			t.Errorf("no node answered %s: the test shows nothing", word)
+		} else {
+			t.Logf("%d times %s", count, word)
+		}
+	}
 	for name, l := range map[*redistest.Server]*load{home: l, n.Servers[2]: other} {
 		if lost := l.drain(name); lost > 0 {
 			t.Errorf("%d jobs lost", lost)

@@ -80,11 +80,9 @@ func NewSentinels(t testing.TB, replicas int, args ...string) *Sentinels {
 	}
 	for _, one := range s.Sentinels {
 		Await(t, operation, "a sentinel to know the others", func() bool {
-			m, _ := one.client.Do(t.Context(), "SENTINEL", "MASTER", masterName).Slice()
-			fields := map[string]string{}
-			for i := 0; i+1 < len(m); i += 2 {
-				fields[fmt.Sprint(m[i])] = fmt.Sprint(m[i+1])
-			}
+			cmd := redis.NewMapStringStringCmd(t.Context(), "SENTINEL", "MASTER", masterName)
+			_ = one.client.Process(t.Context(), cmd)
+			fields := cmd.Val()
 			return fields["num-other-sentinels"] == "2" && fields["num-slaves"] == strconv.Itoa(replicas) && fields["flags"] == "master"
 		})
 	}
@@ -247,6 +245,18 @@ func (n *Nodes) QueueOn(t testing.TB, s *Server) string {
 	}
 	t.Fatalf("no queue name lies on %s", s.Addr())
 	return ""
+}
+
+// Errors counts the answers of all nodes that begin with a word, MOVED say. They do so in Redis 6.2 and later.
+func (n *Nodes) Errors(t testing.TB, word string) (sum int) {
+	t.Helper()
+	for _, s := range n.Servers {
+		_, behind, _ := strings.Cut(s.client.Info(t.Context(), "errorstats").Val(), "errorstat_"+word+":count=")
+		digits, _, _ := strings.Cut(behind, "\r")
+		count, _ := strconv.Atoi(digits)
+		sum += count
+	}
+	return sum
 }
 
 // Move moves the slot of a queue with its keys to another node, as CLUSTER SETSLOT and MIGRATE do it: one key at a time.
