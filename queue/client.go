@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,8 +125,8 @@ func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	return queues, nil
 }
 
-// remember makes a queue known to Queues before its first job. It fails only where Redis cannot be reached; one that
-// answers no (it is full, say) is left to refuse the job itself.
+// remember makes a queue known to Queues before its first job. It fails where Redis cannot be reached, or where it does not
+// allow that, which would never change; one that answers no (it is full, say) is left to refuse the job itself.
 func (c *Client) remember(ctx context.Context, queue string) error {
 	if _, ok := c.known.Load(queue); ok {
 		return nil
@@ -137,7 +138,7 @@ func (c *Client) remember(ctx context.Context, queue string) error {
 	switch {
 	case err == nil:
 		c.known.Store(queue, true)
-	case !errors.As(err, &answer):
+	case !errors.As(err, &answer), strings.HasPrefix(answer.Error(), "NOPERM"):
 		return classify(err, false)
 	}
 	return nil

@@ -82,9 +82,23 @@ func (n *node) exchange(ctx context.Context, cmds ...redis.Cmder) (sent bool) {
 		for _, cmd := range cmds {
 			_ = pipe.Process(ctx, cmd)
 		}
-		_, _ = pipe.Exec(ctx)
+		_, err := pipe.Exec(ctx)
+		refuse(cmds, err)
 	}
 	return n.sent.Load()
+}
+
+// refuse gives the error of a pipeline to its commands if none has it: so go-redis leaves them when the server refuses the
+// connection itself, with a wrong password say, and each would look as if it had been answered.
+func refuse(cmds []redis.Cmder, err error) {
+	for _, cmd := range cmds {
+		if cmd.Err() != nil {
+			return
+		}
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
 }
 
 // learn draws conclusions from how a command ended: whether this is still the right server.

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -23,11 +24,15 @@ func (l *Link) Workers(ctx context.Context) ([]WorkerInfo, error) {
 		beats[i] = redis.NewStringCmd(ctx, "GET", l.keys.heartbeat(id))
 		cmds[i] = beats[i]
 	}
-	l.beat.do(ctx, key, cmds...) // each command has its own error; a missing key is a dead worker
+	l.beat.do(ctx, key, cmds...) // a missing key is a dead worker
 	var living []WorkerInfo
 	for i, id := range ids {
 		w := WorkerInfo{ID: id}
-		if text, err := beats[i].Result(); err == nil && json.Unmarshal([]byte(text), &w) == nil {
+		text, err := beats[i].Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, classify(err, true)
+		}
+		if err == nil && json.Unmarshal([]byte(text), &w) == nil {
 			living = append(living, w)
 		}
 	}
