@@ -1,4 +1,4 @@
-.PHONY: help run test bench vet fmt
+.PHONY: help run test matrix bench vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -12,6 +12,9 @@ run: ## start everything for a first look: Redis, API, worker, one job
 
 test: ## all tests (make test ARGS='-run TestName ./queue')
 	@./scripts/test.sh $(ARGS)
+
+matrix: ## the tests of every Redis and Valkey that can be had (REDIS_SERVERS="path path")
+	@./scripts/matrix.sh
 
 bench: ## compare with Asynq and with the limit on an idle machine; writes docs/en/Benchmarks.md and its ja twin
 	@cd integration/bench && go run . -docs ../../docs
