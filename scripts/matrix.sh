@@ -25,13 +25,15 @@ fetch() {
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
     apt-get "${own[@]}" -qq update || return 1
     (cd "$cache/archives" && apt-get "${own[@]}" -qq download redis-server redis-tools valkey-server valkey-tools \
-        liblzf1 libjemalloc2 liblua5.1-0 lua-cjson lua-bitop libatomic1 libsystemd0 libssl3t64 libhiredis1.1.0 libcap2) || return 1
+        libc6 libgcc-s1 libstdc++6 liblzf1 libjemalloc2 liblua5.1-0 lua-cjson lua-bitop libatomic1 libsystemd0 libssl3t64 libhiredis1.1.0 libcap2) || return 1
     local deb
     for deb in "$cache"/archives/*.deb; do dpkg -x "$deb" "$cache/root" || return 1; done
-    # Each finds its own libraries.
+    # Each with the libraries of its own Debian, libc among them.
+    local loader libraries
+    loader=$(find "$cache/root" -name 'ld-linux*.so.*' | head -n 1)
+    libraries=$cache/root/usr/lib/$(uname -m)-linux-gnu
     for name in redis valkey; do
-        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$cache/root/usr/lib/$(uname -m)-linux-gnu" \
-            "$cache/root/usr/bin/$name-server" >"$cache/$name-server"
+        printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries" "$cache/root/usr/bin/$name-server" >"$cache/$name-server"
         chmod +x "$cache/$name-server"
     done
 }
