@@ -61,7 +61,7 @@ func TestLeastPrivilege(t *testing.T) {
 		switch {
 		case !ok, command == "info": // without it readyz cannot warn of evictions; all else works
 			continue
-		case command == "role", command == "type", command == "asking", strings.HasPrefix(command, "cluster|"): // of Sentinel and Cluster
+		case command == "role", command == "asking", strings.HasPrefix(command, "cluster|"): // of Sentinel and Cluster
 			continue
 		}
 		allow("-" + command)

@@ -38,7 +38,7 @@ func binary(t *testing.T, name string) string {
 		if built.dir, built.err = os.MkdirTemp("", "punctual-test-"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", built.dir, "../cmd/server", "../cmd/jobqueue", "../cmd/punctual").CombinedOutput()
+		out, err := exec.Command("go", "build", "-o", built.dir, "../cmd/server", "../cmd/jobqueue", "../cmd/punctual", "./hostile").CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}

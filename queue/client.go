@@ -23,6 +23,9 @@ type Options struct {
 	Timeout time.Duration
 	// TLS is used with a rediss:// URL in place of what the URL says, which is to verify the server against the system's roots.
 	TLS *tls.Config
+	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
+	// It is for tests, see HistoryTo.
+	History func(Event)
 }
 
 // Client is a handle on the queues of one Redis. It is safe for concurrent use.
@@ -31,9 +34,10 @@ type Client struct {
 	sentinels *sentinels // nil without Sentinel
 	cluster   *cluster   // nil without a Cluster
 	timeout   time.Duration
-	lanes     lanes    // on which jobs go to Redis
-	ask       *line    // reads, and what anyone may call at any time
-	known     sync.Map // names of queues that are in punctual:queues
+	history   func(Event) // nil: off
+	lanes     lanes       // on which jobs go to Redis
+	ask       *line       // reads, and what anyone may call at any time
+	known     sync.Map    // names of queues that are in punctual:queues
 }
 
 // Open makes a client for the Redis at url:
@@ -56,7 +60,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	if o.TLS != nil {
 		a.opts.TLSConfig = o.TLS
 	}
-	c := &Client{address: a, timeout: o.Timeout}
+	c := &Client{address: a, timeout: o.Timeout, history: o.History}
 	switch a.topology {
 	case sentinel:
 		c.sentinels = newSentinels(a)
@@ -114,7 +118,7 @@ func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	c.ask.do(ctx, keyQueues, cmd)
 	queues, err := cmd.Result()
 	if err != nil {
-		return nil, classify(err, true)
+		return nil, classify(err, false) // reads only
 	}
 	c.known.Range(func(name, _ any) bool {
 		if !slices.Contains(queues, name.(string)) {

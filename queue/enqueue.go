@@ -53,6 +53,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	if len(invalid) > 0 {
 		return nil, errors.Join(invalid...)
 	}
+	c.tellEnqueues(waiting, nil)
 	c.lanes.add(ctx, waiting)
 	var err error
 	done := make([]Enqueued, len(jobs))
@@ -62,6 +63,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 			err = done[i].Err
 		}
 	}
+	c.tellEnqueues(waiting, done)
 	return done, err
 }
 

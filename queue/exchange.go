@@ -43,6 +43,7 @@ func (l *Link) Exchange(ctx context.Context, e Exchange) Exchanged {
 	if len(calls) == 0 {
 		return Exchanged{}
 	}
+	l.tellSent(&e)
 	l.bulk.run(ctx, calls...)
 	var x Exchanged
 	if settle != nil {
@@ -51,5 +52,6 @@ func (l *Link) Exchange(ctx context.Context, e Exchange) Exchanged {
 	if claim != nil {
 		x.Claims, x.ClaimErr = l.claims(claim, e.Number)
 	}
+	l.tellExchanged(&e, &x, settle)
 	return x
 }

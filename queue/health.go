@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -11,84 +12,91 @@ import (
 
 // Problem is one reason why this Redis cannot be relied on now.
 type Problem struct {
-	Code   string `json:"code"` // redis-unavailable, redis-loading, redis-read-only, redis-evicting
+	// Code is redis-unavailable, redis-loading, redis-read-only, redis-no-replicas, redis-full or redis-evicting.
+	Code   string `json:"code"`
 	Reason string `json:"reason"`
+}
+
+// refusals are the problems that Redis tells of by the first word of its refusal.
+var refusals = map[string]Problem{
+	"LOADING":    {"redis-loading", "Redis is loading its data"},
+	"READONLY":   {"redis-read-only", "Redis is a replica and takes no writes: point REDIS_URL at the primary"},
+	"MISCONF":    {"redis-read-only", "Redis cannot write to its disk and refuses writes: look at its disk and its log"},
+	"NOREPLICAS": {"redis-no-replicas", "Redis has fewer replicas than its min-replicas-to-write and refuses writes: look at its replicas"},
+	"OOM":        {"redis-full", "Redis is at maxmemory and takes no new jobs; settling jobs makes room, or raise maxmemory"},
 }
 
 // Health asks Redis how it is; of a Cluster, those nodes that serve the queues that this client has used. No problem means
 // that it answers, takes writes, and evicts nothing. It returns when ctx ends.
-func (c *Client) Health(ctx context.Context) []Problem {
-	if c.cluster == nil {
-		return c.healthOf(ctx, c.ask.only)
-	}
-	nodes, err := c.serving(ctx)
-	if err != nil {
-		return []Problem{problemOf(err)}
-	}
-	var problems []Problem
-	for addr, n := range nodes {
-		for _, p := range c.healthOf(ctx, n) {
-			problems = append(problems, Problem{p.Code, p.Reason + " (node " + addr + ")"})
+func (c *Client) Health(ctx context.Context) (problems []Problem) {
+	asked := map[*node]bool{}
+	tell := func(more []Problem) {
+		for _, p := range more {
+			if !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
 		}
 	}
-	return problems
-}
-
-// serving reads a key of each queue that this client has used, which shows that its slot is served, and by which node.
-func (c *Client) serving(ctx context.Context) (map[string]*node, error) {
-	keys := []string{keyQueues}
-	c.known.Range(func(name, _ any) bool {
-		keys = append(keys, keysOf(name.(string)).meta())
-		return true
-	})
-	nodes := map[string]*node{}
-	for _, key := range keys {
-		cmd := redis.NewStatusCmd(ctx, "TYPE", key)
-		c.ask.do(ctx, key, cmd)
-		if err := cmd.Err(); err != nil {
-			return nil, err
+	for _, queue := range c.used() {
+		refused, known := told(c.touch(ctx, queue))
+		if tell(refused); !known {
+			continue
 		}
-		addr := c.cluster.known(slotOf(key))
-		n, err := c.ask.at(addr)
+		n, err := c.ask.nodeOf(ctx, keysOf(queue).scheduled())
 		if err != nil {
-			return nil, err
+			tell([]Problem{{"redis-unavailable", classify(err, false).Error()}})
+		} else if !asked[n] {
+			asked[n] = true
+			tell(n.evicts(ctx))
 		}
-		nodes[addr] = n
-	}
-	return nodes, nil
-}
-
-func problemOf(err error) Problem {
-	if strings.HasPrefix(err.Error(), "LOADING") {
-		return Problem{"redis-loading", "Redis is loading its data"}
-	}
-	return Problem{"redis-unavailable", classify(err, false).Error()}
-}
-
-// healthOf asks one server.
-func (c *Client) healthOf(ctx context.Context, n *node) []Problem {
-	err := n.Ping(ctx).Err()
-	var info map[string]string
-	if err == nil {
-		info, err = n.info(ctx, "memory", "replication", "persistence")
-	}
-	if err != nil {
-		n.learn(err)
-		return []Problem{problemOf(err)}
-	}
-	var problems []Problem
-	if info["aof_last_write_status"] == "err" {
-		problems = append(problems, Problem{"redis-read-only", "Redis cannot write its append-only file and refuses writes: look at its disk"})
-	}
-	if info["role"] == "slave" {
-		n.leave()
-		problems = append(problems, Problem{"redis-read-only", "Redis is a replica and takes no writes: point REDIS_URL at the primary"})
-	}
-	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		problems = append(problems, Problem{"redis-evicting", fmt.Sprintf(
-			"maxmemory-policy is %s: Redis may delete jobs when memory is short; run CONFIG SET maxmemory-policy noeviction", policy)})
 	}
 	return problems
+}
+
+// used are queues that this client has used, all of them where each may be on another node; else one will do. An ACL may know
+// no other.
+func (c *Client) used() []string {
+	var queues []string
+	c.known.Range(func(name, _ any) bool { queues = append(queues, name.(string)); return c.cluster != nil })
+	if len(queues) == 0 {
+		queues = []string{DefaultQueue}
+	}
+	return queues
+}
+
+// touch is a write that grows and changes nothing, for no job has that id: what Redis says to it, it would say to a job. INFO does
+// not tell all of it, and CONFIG is often forbidden.
+func (c *Client) touch(ctx context.Context, queue string) error {
+	key := keysOf(queue).scheduled()
+	cmd := redis.NewIntCmd(ctx, "ZADD", key, "XX", 0, "")
+	c.ask.do(ctx, key, cmd)
+	return cmd.Err()
+}
+
+// evicts asks one server whether it may delete jobs.
+func (n *node) evicts(ctx context.Context) []Problem {
+	info, err := n.info(ctx, "memory")
+	if err != nil {
+		return []Problem{{"redis-unavailable", classify(err, false).Error()}}
+	}
+	policy := info["maxmemory_policy"]
+	if policy == "" || policy == "noeviction" {
+		return nil
+	}
+	return []Problem{{"redis-evicting", fmt.Sprintf(
+		"maxmemory-policy is %s: Redis may delete jobs when memory is short; run CONFIG SET maxmemory-policy noeviction", policy)}}
+}
+
+// told are the problems that a refusal tells of. known: Redis would still answer what reads.
+func told(err error) (problems []Problem, known bool) {
+	if err == nil {
+		return nil, true
+	}
+	word, _, _ := strings.Cut(err.Error(), " ")
+	if p, ok := refusals[word]; ok {
+		return []Problem{p}, word != "LOADING"
+	}
+	return []Problem{{"redis-unavailable", classify(err, false).Error()}}, false
 }
 
 // info reads sections of INFO. What this server does not have is absent.

@@ -46,6 +46,40 @@ func TestHealth(t *testing.T) {
 	equal(t, "away", codes(c.Health(t.Context())), "redis-unavailable")
 }
 
+// Health finds out that Redis answers and takes no jobs, and asking changes nothing.
+func TestHealthOfARedisThatTakesNoJobs(t *testing.T) {
+	s := redistest.Own(t)
+	c := open(t, s.URL(), bound)
+	for _, test := range []struct{ setting, bad, good, want string }{
+		{"min-replicas-to-write", "1", "0", "redis-no-replicas"},
+		{"maxmemory", "1", "0", "redis-full"},
+	} {
+		s.Config(t, test.setting, test.bad)
+		equal(t, test.setting, codes(c.Health(t.Context())), test.want)
+		s.Config(t, test.setting, test.good)
+		equal(t, test.setting+" mended", codes(c.Health(t.Context())), "")
+	}
+	s.Config(t, "min-replicas-to-write", "1")
+	s.Config(t, "maxmemory-policy", "volatile-lru")
+	equal(t, "two problems", codes(c.Health(t.Context())), "redis-no-replicas redis-evicting")
+	s.Config(t, "min-replicas-to-write", "0")
+	s.Config(t, "maxmemory-policy", "noeviction")
+	changes := func() string {
+		for row := range strings.Lines(s.Client().Info(t.Context(), "persistence").Val()) {
+			if n, ok := strings.CutPrefix(row, "rdb_changes_since_last_save:"); ok {
+				return n
+			}
+		}
+		return "none told"
+	}
+	if _, err := c.Enqueue(t.Context(), queue.NewJob{Delay: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	before := changes()
+	equal(t, "with a job there", codes(c.Health(t.Context())), "")
+	equal(t, "changes", changes(), before)
+}
+
 // Health returns when its context ends, whatever Redis does.
 func TestHealthOfASilentRedis(t *testing.T) {
 	c := open(t, hung(t), time.Hour)
@@ -101,11 +135,11 @@ func TestHealthOfWhatItAnswers(t *testing.T) {
 		answers map[string]string
 		want    string
 	}{
-		"loading":          {map[string]string{"PING": "-LOADING Redis is loading the dataset in memory"}, "redis-loading"},
-		"other error":      {map[string]string{"PING": "-MASTERDOWN Link with MASTER is down"}, "redis-unavailable"},
-		"no INFO":          {map[string]string{"PING": "+PONG", "INFO": "-NOPERM this user has no permissions"}, ""},
-		"cannot write AOF": {map[string]string{"PING": "+PONG", "INFO": "$29\r\n" + "aof_last_write_status:err\r\n\r\n"}, "redis-read-only"},
-		"INFO hangs":       {map[string]string{"PING": "+PONG", "INFO": ""}, "redis-unavailable"},
+		"loading":     {map[string]string{"ZADD": "-LOADING Redis is loading the dataset in memory"}, "redis-loading"},
+		"no disk":     {map[string]string{"ZADD": "-MISCONF Errors writing to the AOF file: No space left on device"}, "redis-read-only"},
+		"other error": {map[string]string{"ZADD": "-CLUSTERDOWN The cluster is down"}, "redis-unavailable"},
+		"no INFO":     {map[string]string{"ZADD": ":0", "INFO": "-NOPERM this user has no permissions"}, ""},
+		"INFO hangs":  {map[string]string{"ZADD": ":0", "INFO": ""}, "redis-unavailable"},
 	} {
 		c := open(t, scripted(t, test.answers), bound)
 		ctx, cancel := context.WithTimeout(t.Context(), bound)

@@ -18,6 +18,7 @@ type WorkerInfo struct {
 	Concurrency int       `json:"concurrency"`
 	Build       string    `json:"build,omitempty"` // vcs revision, or a hash of the executable
 	Dir         string    `json:"dir,omitempty"`   // working folder
+	Stuck       int       `json:"stuck,omitempty"` // handlers that go on though their contexts ended long ago
 }
 
 // Pulse is the reply to a heartbeat.
@@ -43,15 +44,21 @@ func (l *Link) Heartbeat(ctx context.Context, worker WorkerInfo, t Timing, first
 	if err != nil {
 		return Pulse{}, fmt.Errorf("encode heartbeat: %w", err)
 	}
+	tell := l.client.telling(Event{Op: OpHeartbeat, Queue: l.queue, Worker: worker.ID, Mode: mode})
 	words, err := l.ask(ctx, heartbeatCall(l.keys, mode, worker.ID, string(info), t))
-	return pulse(l.queue, words, err)
+	p, err := pulse(l.queue, words, err)
+	tell(p.event(), err)
+	return p, err
 }
 
 // Observe tells a queue that Redis could be reached just now, and asks for a worker to reap: the heartbeat of a process
 // that runs no jobs.
 func (c *Client) Observe(ctx context.Context, queue string, t Timing) (Pulse, error) {
+	tell := c.telling(Event{Op: OpObserve, Queue: queue})
 	words, err := c.askOne(ctx, heartbeatCall(keysOf(queue), "observe", "", "", t))
-	return pulse(queue, words, err)
+	p, err := pulse(queue, words, err)
+	tell(p.event(), err)
+	return p, err
 }
 
 func heartbeatCall(k keys, mode, worker, info string, t Timing) *call {

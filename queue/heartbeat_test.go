@@ -17,7 +17,7 @@ func TestHeartbeatRegistersAWorker(t *testing.T) {
 	r := newRig(t)
 	before := r.now()
 	started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	info := queue.WorkerInfo{ID: "w", Host: "h", PID: 9, Started: started, Concurrency: 4, Build: "b", Dir: "d"}
+	info := queue.WorkerInfo{ID: "w", Host: "h", PID: 9, Started: started, Concurrency: 4, Build: "b", Dir: "d", Stuck: 2}
 	pulse, err := r.link.Heartbeat(t.Context(), info, timing, true)
 	after := r.now()
 	if err != nil || pulse.Overdue != "" || len(pulse.Own) != 0 || !pulse.NextDue.IsZero() {
@@ -27,7 +27,7 @@ func TestHeartbeatRegistersAWorker(t *testing.T) {
 		t.Errorf("now %d, want between %d and %d", now, before, after)
 	}
 	equal(t, "heartbeat", r.do("GET", k("heartbeat:w")),
-		any(`{"host":"h","pid":9,"started":"2026-01-02T03:04:05Z","concurrency":4,"build":"b","dir":"d"}`))
+		any(`{"host":"h","pid":9,"started":"2026-01-02T03:04:05Z","concurrency":4,"build":"b","dir":"d","stuck":2}`))
 	ttl := r.raw.PTTL(t.Context(), r.key("heartbeat:w")).Val()
 	if ttl <= timing.TTL-bound || ttl > timing.TTL {
 		t.Errorf("TTL %s, want %s", ttl, timing.TTL)

@@ -11,6 +11,7 @@ func keysOf(queue string) keys { return keys{"punctual:{" + queue + "}:"} }
 func (k keys) jobs() string      { return k.prefix + "jobs" }      // HASH   id → the job as one line of JSON
 func (k keys) scheduled() string { return k.prefix + "scheduled" } // ZSET   id, scored by due time in ms
 func (k keys) dead() string      { return k.prefix + "dead" }      // ZSET   id, scored by time of death in ms
+func (k keys) done() string      { return k.prefix + "done" }      // ZSET   id, scored by the time it may be forgotten; nothing writes it yet
 func (k keys) attempts() string  { return k.prefix + "attempts" }  // HASH   id → attempts begun; absent means none
 func (k keys) errors() string    { return k.prefix + "errors" }    // HASH   id → its last failures, a JSON array, newest first
 func (k keys) workers() string   { return k.prefix + "workers" }   // ZSET   worker id, scored by when its heartbeat runs out; no TTL
@@ -26,3 +27,9 @@ func (k keys) processing(worker string) string { return k.prefix + "processing:"
 
 // heartbeat is a STRING with a TTL: JSON that says which worker lives.
 func (k keys) heartbeat(worker string) string { return k.prefix + "heartbeat:" + worker }
+
+// control is a LIST with a TTL: messages to one worker. Nothing writes it yet.
+func (k keys) control(worker string) string { return k.prefix + "control:" + worker }
+
+// idempotency is a STRING with a TTL: the job that a key created, and the request's fingerprint. Nothing writes it yet.
+func (k keys) idempotency(hash string) string { return k.prefix + "idempotency:" + hash }

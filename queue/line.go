@@ -49,6 +49,18 @@ func (l *line) at(addr string) (*node, error) {
 	return n, nil
 }
 
+// nodeOf is the part that goes to the node that is thought to serve key.
+func (l *line) nodeOf(ctx context.Context, key string) (*node, error) {
+	if l.only != nil {
+		return l.only, nil
+	}
+	addr, err := l.client.cluster.owner(ctx, slotOf(key))
+	if err != nil {
+		return nil, err
+	}
+	return l.at(addr)
+}
+
 // all are the parts of the line.
 func (l *line) all() []*node {
 	if l.only != nil {

@@ -22,12 +22,18 @@ type Reaped struct {
 
 // Reap takes back at most 100 jobs of a worker that Pulse named. The script decides by itself whether the worker is dead.
 func (c *Client) Reap(ctx context.Context, queue, victim string) (Reaped, error) {
-	return reaped(c.askOne(ctx, reapCall(keysOf(queue), victim)))
+	tell := c.telling(Event{Op: OpReap, Queue: queue, Worker: victim})
+	r, err := reaped(c.askOne(ctx, reapCall(keysOf(queue), victim)))
+	tell(r.event(), err)
+	return r, err
 }
 
 // Reap is Client.Reap on the link's own connection.
 func (l *Link) Reap(ctx context.Context, victim string) (Reaped, error) {
-	return reaped(l.ask(ctx, reapCall(l.keys, victim)))
+	tell := l.client.telling(Event{Op: OpReap, Queue: l.queue, Worker: victim})
+	r, err := reaped(l.ask(ctx, reapCall(l.keys, victim)))
+	tell(r.event(), err)
+	return r, err
 }
 
 func reapCall(k keys, victim string) *call {

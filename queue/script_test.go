@@ -34,6 +34,9 @@ func TestForgottenScripts(t *testing.T) {
 		"leave":  func() error { _, err := r.link.Leave(t.Context(), "nobody"); return err },
 		"wake":   func() error { return r.link.PassOn(t.Context()) },
 		"trim":   func() error { _, _, err := r.link.Trim(t.Context(), 9, time.Hour); return err },
+		"audit":  func() error { return r.client.LookAt(t.Context(), r.name, "w", "first") },
+		"repair": func() error { _, err := r.client.Repair(t.Context(), r.name, "nobody", "w"); return err },
+		"tidy":   func() error { _, err := r.client.Tidy(t.Context(), r.name, "wake-tokens", "", ""); return err },
 		"get":    func() error { _, err := r.client.Get(t.Context(), r.name, "first"); return err },
 	} {
 		if name == "heartbeat" || name == "claim" { // neither needs the other to have run

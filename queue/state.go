@@ -32,4 +32,10 @@ var Transitions = []Move{
 	{"reap", Processing, Scheduled},
 	{"reap", Processing, Dead},
 	{"trim", Dead, none},
+	{"repair", none, Scheduled}, // a job that damage has left in no place
+	{"repair", none, Dead},
+	{"repair", Scheduled, Dead},
+	{"repair", Processing, Scheduled},
+	{"repair", Processing, Dead},
+	{"repair", done, Dead},
 }

@@ -37,7 +37,16 @@ var uses = map[string]func(r *rig) error{
 	"leave": func(r *rig) error { _, err := r.link.Leave(r.Context(), "w"); return err },
 	"wake":  func(r *rig) error { return r.link.PassOn(r.Context()) },
 	"trim":  func(r *rig) error { _, _, err := r.link.Trim(r.Context(), 0, 0); return err },
-	"get":   func(r *rig) error { _, err := r.client.Get(r.Context(), r.name, "dead000"); return err },
+	"audit": func(r *rig) error { return r.client.LookAt(r.Context(), r.name, "w", "dead000", "dead001") },
+	"repair": func(r *rig) error {
+		_, err := r.client.Repair(r.Context(), r.name, "nobody", "w")
+		return err
+	},
+	"tidy": func(r *rig) error {
+		_, err := r.client.Tidy(r.Context(), r.name, "counters-differ", "w", "")
+		return err
+	},
+	"get": func(r *rig) error { _, err := r.client.Get(r.Context(), r.name, "dead000"); return err },
 }
 
 func settleAll(outcomes ...queue.Outcome) func(r *rig) error {
@@ -55,6 +64,7 @@ var unread = map[string]string{
 	"heartbeat heartbeat:w": "SET overwrites it: a heartbeat must not fail",
 	"leave heartbeat:w":     "DEL deletes it",
 	"reap heartbeat:w":      "it only asks whether it is there: alive",
+	"tidy heartbeat:w":      "it only asks when it runs out",
 }
 
 // busy fills a queue with jobs in every state, for worker w.

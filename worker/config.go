@@ -35,8 +35,11 @@ type Config struct {
 	DeadRetention time.Duration  // how long dead jobs are kept. Default 2160 h
 	ShutdownGrace time.Duration  // how long handlers may finish at a shutdown. Default 25 s
 	LeaseDoubt    LeaseDoubt     // default DoubtContinue
+	StuckAfter    time.Duration  // how long a handler may go on after its context ended before it is told of. Default 10 s
 	Build         string         // told in the heartbeat: what tells builds apart
 	Logger        zerolog.Logger // default: no log
+	// History, if set, is told of handlers: it must be the one that the queue.Client has. For tests, see queue.HistoryTo.
+	History func(queue.Event)
 }
 
 // withDefaults fills in what is zero and refuses what cannot work.
@@ -50,6 +53,7 @@ func (c Config) withDefaults() (Config, error) {
 	set(&c.DeadRetention, 2160*time.Hour)
 	set(&c.ShutdownGrace, 25*time.Second)
 	set(&c.LeaseDoubt, DoubtContinue)
+	set(&c.StuckAfter, 10*time.Second)
 	if err := c.check(); err != nil {
 		return c, fmt.Errorf("worker: %w", err)
 	}
@@ -81,6 +85,8 @@ func (c Config) check() error {
 		return fmt.Errorf("%d dead jobs kept, dead retention %s: must not be negative", c.DeadMax, c.DeadRetention)
 	case c.ShutdownGrace < 0:
 		return fmt.Errorf("shutdown grace %s must not be negative", c.ShutdownGrace)
+	case c.StuckAfter < 0:
+		return fmt.Errorf("stuck after %s must not be negative", c.StuckAfter)
 	case c.LeaseDoubt != DoubtContinue && c.LeaseDoubt != DoubtCancel:
 		return fmt.Errorf("lease doubt %q must be %q or %q", c.LeaseDoubt, DoubtContinue, DoubtCancel)
 	}

@@ -17,7 +17,8 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	if !maps.Equal(c.Queues, map[string]int{"default": 10}) || c.Concurrency != 10 || c.JobTimeout != 30*time.Minute ||
 		c.RetryBase != time.Second || c.RetryCap != time.Hour || c.Timing != (queue.Timing{Interval: 2 * time.Second, TTL: 10 * time.Second}) ||
-		c.DeadMax != 100_000 || c.DeadRetention != 2160*time.Hour || c.ShutdownGrace != 25*time.Second || c.LeaseDoubt != DoubtContinue {
+		c.DeadMax != 100_000 || c.DeadRetention != 2160*time.Hour || c.ShutdownGrace != 25*time.Second || c.LeaseDoubt != DoubtContinue ||
+		c.StuckAfter != 10*time.Second {
 		t.Errorf("%+v", c)
 	}
 }
@@ -25,12 +26,12 @@ func TestConfigDefaults(t *testing.T) {
 func TestConfigKeepsWhatIsGiven(t *testing.T) {
 	queues := map[string]int{"a": 0, "b": 3}
 	c, err := Config{Queues: queues, Concurrency: 7, JobTimeout: 1, RetryBase: time.Minute, RetryCap: time.Minute, DeadMax: 5,
-		Timing: queue.Timing{Interval: time.Second, TTL: time.Minute}, DeadRetention: 2, ShutdownGrace: 3, LeaseDoubt: DoubtCancel}.withDefaults()
+		Timing: queue.Timing{Interval: time.Second, TTL: time.Minute}, DeadRetention: 2, ShutdownGrace: 3, LeaseDoubt: DoubtCancel, StuckAfter: 4}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !maps.Equal(c.Queues, map[string]int{"a": 7, "b": 3}) || c.JobTimeout != 1 || c.RetryBase != time.Minute || c.DeadMax != 5 ||
-		c.Timing.TTL != time.Minute || c.DeadRetention != 2 || c.ShutdownGrace != 3 || c.LeaseDoubt != DoubtCancel {
+		c.Timing.TTL != time.Minute || c.DeadRetention != 2 || c.ShutdownGrace != 3 || c.LeaseDoubt != DoubtCancel || c.StuckAfter != 4 {
 		t.Errorf("%+v", c)
 	}
 	if queues["a"] != 0 {
@@ -51,6 +52,7 @@ func TestConfigRefusals(t *testing.T) {
 		"dead jobs":               {DeadMax: -1},
 		"dead retention":          {DeadRetention: -1},
 		"shutdown grace":          {ShutdownGrace: -1},
+		"stuck after":             {StuckAfter: -1},
 		`lease doubt "perhaps"`:   {LeaseDoubt: "perhaps"},
 		"queue mail has -2 slots": {Queues: map[string]int{"mail": -2}},
 		"at least 10ms":           {Timing: queue.Timing{Interval: time.Millisecond}},

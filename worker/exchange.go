@@ -223,6 +223,9 @@ func (r *runner) adoptUnknown(ctx context.Context) {
 	r.adopt = r.adopt[len(batch):]
 	r.log.Warn().Int("jobs", len(claimed)).Msg("the reply to a claim was lost: taking in the jobs that it left on the own list")
 	for _, c := range claimed {
+		if r.config.History != nil {
+			r.config.History(c.Event(queue.OpAdopt, worker))
+		}
 		r.take(c)
 	}
 	poke(r.look) // there may be more

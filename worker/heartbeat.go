@@ -77,7 +77,9 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	default:
 	}
 	r.mu.Lock()
+	r.findStuck(r.config.StuckAfter)
 	snap, info, first := r.snapshot(), r.info, !r.registered
+	info.Stuck = r.stuck
 	r.awaited = first
 	r.mu.Unlock()
 	// A reply that takes longer counts as lost, so that no more than 2 s pass between the return of Redis and the next try.
@@ -139,7 +141,11 @@ func (r *runner) pendingWork() bool {
 func (r *runner) cancelInDoubt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.config.LeaseDoubt != DoubtCancel || !r.inDoubt() {
+	if !r.inDoubt() {
+		return
+	}
+	r.tellDoubt()
+	if r.config.LeaseDoubt != DoubtCancel {
 		return
 	}
 	for _, e := range r.held {

@@ -15,6 +15,7 @@ type memory struct {
 	awaited    bool // no heartbeat has told yet whether the id could be registered
 	held       map[string]*execution
 	running    int          // handlers that have not returned: they hold the slots
+	stuck      int          // of these, those that were told of as stuck
 	begin      []*execution // of these, those whose handlers are to begin
 	called     int          // executors on their way to them
 	resting    int          // executors that have nothing to do and were not called
@@ -49,6 +50,9 @@ type execution struct {
 	phase   phase
 	abort   context.CancelCauseFunc // ends the context of the handler; nil unless it runs
 	cause   error                   // why it is to end, or must not begin
+	begun   time.Time               // when the handler was called
+	ends    time.Time               // when its context ends, or has ended
+	stuck   bool                    // it was told of, see findStuck
 	lost    bool                    // not on the list any more: its result will be answered "lost"
 	result  queue.Result
 }
@@ -58,10 +62,15 @@ func (e *execution) job() Job {
 	return Job{Job: e.claimed.Job, Attempt: e.claimed.Attempt, Worker: e.worker, Element: e.claimed.Element}
 }
 
-// cancel ends the context of the handler, if it runs or is to run yet. The caller holds runner.mu.
+// cancel ends the context of the handler, if it runs or is to run yet. The first cause counts. The caller holds runner.mu.
 func (e *execution) cancel(cause error) {
-	if e.cause == nil {
-		e.cause = cause
+	now := time.Now()
+	switch {
+	case e.cause != nil:
+	case e.abort != nil && !now.Before(e.ends):
+		e.cause = ErrTimeout
+	default:
+		e.cause, e.ends = cause, now
 	}
 	if e.abort != nil {
 		e.abort(cause)

@@ -82,7 +82,8 @@ func (r *runner) executor() {
 			if base.Err() != nil {
 				base, cancel = context.WithCancelCause(context.Background())
 			}
-			e.abort = cancel
+			e.abort, e.begun = cancel, time.Now()
+			e.ends = e.begun.Add(r.timeout(e))
 			r.mu.Unlock()
 			r.execute(base, e)
 			r.mu.Lock()
@@ -97,20 +98,26 @@ func (r *runner) executor() {
 	}
 }
 
+// timeout is how long a run of a job may take.
+func (r *runner) timeout(e *execution) time.Duration {
+	if own := e.claimed.Job.Timeout; own > 0 {
+		return own
+	}
+	return r.config.JobTimeout
+}
+
 // execute calls the handler. The result is decided in a defer, whatever way the handler ends: returned, panicked, or took
 // its goroutine with it. It costs an attempt, never the process or the slot.
 func (r *runner) execute(base context.Context, e *execution) {
-	begin := time.Now()
 	job := e.job()
-	timeout := job.Timeout
-	if timeout <= 0 {
-		timeout = r.config.JobTimeout
-	}
-	timed, stop := context.WithDeadlineCause(base, begin.Add(timeout), ErrTimeout)
+	timed, stop := context.WithDeadlineCause(base, e.begun.Add(r.timeout(e)), ErrTimeout)
 	defer stop()
 	ctx := &jobContext{timed, r, e}
+	tellEnd := r.tellStart(ctx, e)
 	returned := false
 	var err error
+	var result queue.Result
+	defer func() { r.conclude(e, result, tellEnd) }() // also if reading the error takes the goroutine along
 	defer func() {
 		if value := recover(); !returned {
 			err = errors.New("handler ended its goroutine without returning (runtime.Goexit)")
@@ -118,16 +125,7 @@ func (r *runner) execute(base context.Context, e *execution) {
 				err = fmt.Errorf("handler panicked: %s\n%s", text(value), debug.Stack())
 			}
 		}
-		result := r.judge(ctx, job, err)
-		if result.Failure != nil {
-			result.Failure.TookMS = time.Since(begin).Milliseconds()
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.running--
-		e.abort = nil
-		e.finish(result)
-		poke(r.look)
+		result = r.judge(ctx, job, err)
 	}()
 	h := r.handler(job.Type)
 	if h == nil {
@@ -136,6 +134,25 @@ func (r *runner) execute(base context.Context, e *execution) {
 		err = h(ctx, job)
 	}
 	returned = true
+}
+
+// conclude frees the slot of a handler and puts its result up to be settled.
+func (r *runner) conclude(e *execution, result queue.Result, tellEnd func(queue.Outcome)) {
+	if result.Outcome == "" {
+		result = r.failed(e.job(), nil, &queue.Failure{Error: "what the handler returned or panicked with ended its goroutine while it was read",
+			Attempt: e.claimed.Attempt, Worker: e.worker})
+	}
+	if result.Failure != nil {
+		result.Failure.TookMS = time.Since(e.begun).Milliseconds()
+	}
+	tellEnd(result.Outcome)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running--
+	r.unstick(e)
+	e.abort = nil
+	e.finish(result)
+	poke(r.look)
 }
 
 // judge turns what a handler returned into the result of its job.

@@ -44,6 +44,10 @@ type badError struct{ v any }
 
 func (b badError) Error() string { panic(b.v) }
 
+type exitError struct{}
+
+func (exitError) Error() string { runtime.Goexit(); return "" }
+
 type badString struct{}
 
 func (badString) String() string { panic("String panics") }
@@ -93,6 +97,8 @@ func TestResult(t *testing.T) {
 		{"permanent of an error whose Error panics", func() error { return Permanent(badError{"again"}) }, dead, "PANIC", 0},
 		{"Goexit", func() error { runtime.Goexit(); return nil }, retry, "runtime.Goexit", -1},
 		{"Goexit deep down", func() error { defer runtime.Goexit(); panic("lost") }, retry, "runtime.Goexit", -1},
+		{"error whose Error takes the goroutine", func() error { return exitError{} }, retry, "ended its goroutine while it was read", -1},
+		{"panic whose Error takes the goroutine", func() error { panic(exitError{}) }, retry, "ended its goroutine while it was read", -1},
 		{"recovered in the handler", func() error { defer func() { _ = recover() }(); panic("caught") }, done, "", 0},
 		{"runtime error", func() error { var m map[string]int; m["a"] = 1; return nil }, retry, "assignment to entry in nil map", -1},
 	} {

@@ -122,7 +122,11 @@ func (r *runner) finishHandlers() {
 		e.cancel(ErrShutdown)
 	}
 	r.mu.Unlock()
-	r.await(cancelWait, func() bool { return r.running == 0 })
+	if !r.await(cancelWait, func() bool { return r.running == 0 }) {
+		r.mu.Lock()
+		r.findStuck(0) // the last chance to tell which
+		r.mu.Unlock()
+	}
 }
 
 // awaitQuiet waits until nothing is on its way to Redis, a registration least of all, and nothing on the list is unknown.

@@ -88,14 +88,19 @@ func (w *Worker) wrapped() map[string]Handler {
 	return all
 }
 
-// Health tells why this worker cannot work now: what Client.Health says, and queues that it is not registered with.
+// Health tells why this worker cannot work now: what Client.Health says, queues that it is not registered with, and queues
+// all of whose slots are taken by stuck handlers. A full Redis is no reason: workers are what empties it.
 func (w *Worker) Health(ctx context.Context) []queue.Problem {
-	problems := w.queue.Health(ctx)
+	problems := slices.DeleteFunc(w.queue.Health(ctx), func(p queue.Problem) bool { return p.Code == "redis-full" })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	able := map[string]bool{} // empty before Run
 	for _, r := range w.runners {
 		able[r.link.Queue()] = r.able()
+		if s := r.stats(); s.Stuck >= s.Slots {
+			problems = append(problems, queue.Problem{Code: "worker-stuck", Reason: fmt.Sprintf(
+				"all %d handlers of queue %s go on though their contexts have ended: none of its jobs can run here", s.Stuck, s.Queue)})
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.config.Queues)) {
 		if !able[name] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -53,6 +54,29 @@ func TestRunRefusesAQueueNameThatIsNone(t *testing.T) {
 	}
 	if err := w.Run(t.Context()); !errors.Is(err, queue.ErrInvalid) || !strings.HasPrefix(err.Error(), "worker: ") {
 		t.Errorf("Run returned %v", err)
+	}
+}
+
+// A full Redis is a problem of those who enqueue.
+func TestHealthOfAFullRedis(t *testing.T) {
+	s := redistest.Own(t)
+	q, err := queue.Open(t.Context(), s.URL(), queue.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	w, err := New(q, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Config(t, "maxmemory", "1")
+	if problems := q.Health(t.Context()); len(problems) != 1 || problems[0].Code != "redis-full" {
+		t.Errorf("the client says %+v", problems)
+	}
+	for _, p := range w.Health(t.Context()) {
+		if p.Code == "redis-full" {
+			t.Errorf("the worker says %+v", p)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 -- heartbeat: says that a worker lives, and that Redis could be reached just now (the observation that reaping needs).
 --
 -- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled
--- ARGV  mode, worker, info (JSON: host, pid, started, concurrency, build, dir), interval (ms), TTL (ms), layout version
+-- ARGV  mode, worker, info (JSON: host, pid, started, concurrency, build, dir, stuck), interval (ms), TTL (ms), layout version
 -- Modes: new      registers a fresh id; refused ('timing') if other workers live with another interval or TTL
 --        renew    'fenced' unless the id is registered and not being reaped
 --        observe  registers nobody: the tick of a process that only reaps

@@ -46,6 +46,20 @@ local function last_record(reason, was)
   return ok and type(r) == 'table' and was or tombstone(reason, was)
 end
 
+-- How often a job may be retried, nil if the record cannot be read. Its scalars stand before its payload: enough to know this,
+-- and no big or deep payload to decode. Only where none is found there, and the text behind has one, the whole is decoded:
+-- another hand may have written it.
+local function max_retry(record, default)
+  local before, behind = string.match(record, '^(.-),?"payload":()')
+  local ok, r = pcall(cjson.decode, before and before .. '}' or record)
+  if not ok or type(r) ~= 'table' then return nil end
+  if r.max_retry == nil and behind and string.find(record, '"max_retry"', behind, true) then
+    local fine, whole = pcall(cjson.decode, record)
+    if fine and type(whole) == 'table' then r = whole end
+  end
+  return tonumber(r.max_retry) or default
+end
+
 -- One failure as JSON, its fields in the same order each time: people read these.
 local function failure_text(f)
   local fields = {}

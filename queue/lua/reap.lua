@@ -25,19 +25,6 @@ local interval, start, seen = tonumber(m[1] or ''), tonumber(m[2] or ''), tonumb
 if not interval or not start or not seen or seen > now or now - seen >= interval * 1.5
   or now - start < interval * 2.5 then return {'early'} end
 
--- The scalars of a record stand before its payload: enough to know max_retry, and no big or deep payload to decode. Only
--- where none is found there, and the text behind has one, the whole is decoded: another hand may have written it.
-local function max_retry(record)
-  local before, behind = string.match(record, '^(.-),?"payload":()')
-  local ok, r = pcall(cjson.decode, before and before .. '}' or record)
-  if not ok or type(r) ~= 'table' then return nil end
-  if r.max_retry == nil and behind and string.find(record, '"max_retry"', behind, true) then
-    local fine, whole = pcall(cjson.decode, record)
-    if fine and type(whole) == 'table' then r = whole end
-  end
-  return tonumber(r.max_retry) or default_retry
-end
-
 local list = redis.call('LRANGE', processing, 0, 99)
 local length = redis.call('LLEN', processing)
 local token = redis.call('LLEN', wake)
@@ -54,7 +41,7 @@ for _, element in ipairs(list) do
   local j = {id = element_id(element)}
   local record = redis.call('HGET', jobs, j.id)
   bytes = bytes + #(record or '')
-  local retries = looks_readable(record) and max_retry(record)
+  local retries = looks_readable(record) and max_retry(record, default_retry)
   local attempt = attempt_count(redis.call('HGET', attempts, j.id))
   local entry = {error = 'worker lost: ' .. victim .. ' stopped sending heartbeats', worker = victim, attempt = attempt or nil}
   if not retries or not attempt then

@@ -89,6 +89,7 @@ func (p *process) newWorker(q *queue.Client) (*worker.Worker, error) {
 		RetryBase: s.RetryBase, RetryCap: s.RetryCap, Timing: s.Timing(),
 		DeadMax: s.DeadMax, DeadRetention: s.DeadRetention,
 		ShutdownGrace: s.ShutdownGrace, LeaseDoubt: s.LeaseDoubt, Build: p.build, Logger: p.log,
+		History: p.history,
 	})
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type process struct {
 	log            zerolog.Logger
 	build          string
 	stdout, stderr io.Writer
+	history        func(queue.Event) // nil: off
 }
 
 // spec is what makes one program differ from the others.
@@ -79,7 +80,10 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 
 // open makes the client of this process. Redis need not be there.
 func (p *process) open(ctx context.Context) (*queue.Client, error) {
-	q, err := queue.Open(ctx, string(p.settings.RedisURL), queue.Options{})
+	if err := p.keepHistory(); err != nil {
+		return nil, badSetting{fmt.Errorf("PUNCTUAL_HISTORY: %w", err)}
+	}
+	q, err := queue.Open(ctx, string(p.settings.RedisURL), queue.Options{History: p.history})
 	if err != nil && !errors.Is(err, queue.ErrLayout) {
 		return nil, badSetting{fmt.Errorf("REDIS_URL: %w", err)}
 	}

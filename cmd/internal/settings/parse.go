@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -83,6 +84,14 @@ func parseSecret(s *Settings, value string) error {
 		return fmt.Errorf("has %d bytes, but must have at least %d, such as the output of: openssl rand -base64 32", len(value), minSecret)
 	}
 	s.JWTSecret = Secret(value)
+	return nil
+}
+
+func parseHistory(s *Settings, value string) error {
+	if !filepath.IsAbs(value) {
+		return wanted(value, "the absolute path of a file")
+	}
+	s.History = value
 	return nil
 }
 

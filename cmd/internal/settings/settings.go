@@ -56,6 +56,7 @@ type Settings struct {
 	LeaseDoubt        worker.LeaseDoubt
 	LogLevel          string
 	LogFormat         string
+	History           string // path of a file; empty: no history
 
 	given map[string]bool
 }

@@ -106,6 +106,7 @@ var good = map[string][]struct {
 	"LEASE_DOUBT":        {{"cancel", func(s Settings) any { return s.LeaseDoubt }, worker.DoubtCancel}},
 	"LOG_LEVEL":          {{"debug", func(s Settings) any { return s.LogLevel }, "debug"}},
 	"LOG_FORMAT":         {{"json", func(s Settings) any { return s.LogFormat }, "json"}},
+	"PUNCTUAL_HISTORY":   {{"/x/y.jsonl", func(s Settings) any { return s.History }, "/x/y.jsonl"}},
 }
 
 func TestGoodValues(t *testing.T) {
@@ -150,6 +151,7 @@ func TestBadValues(t *testing.T) {
 		"LEASE_DOUBT":        {"stop"},
 		"LOG_LEVEL":          {"loud", "INFO"},
 		"LOG_FORMAT":         {"text"},
+		"PUNCTUAL_HISTORY":   {"history.jsonl", "./x"},
 	}
 	for _, row := range table {
 		if len(bad[row.Name]) == 0 && !strings.HasPrefix(row.Name, "JWT_ISSUER") && row.Name != "JWT_AUDIENCE" {

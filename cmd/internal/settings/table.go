@@ -66,6 +66,8 @@ var table = []setting{
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogLevel, v, "debug", "info", "warn", "error") }},
 	{Name: "LOG_FORMAT", Default: "console", Elsewhere: "json", Meaning: "console or json; logs go to stderr",
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogFormat, v, "console", "json") }},
+	{Name: "PUNCTUAL_HISTORY", Meaning: "for tests: append all that this process does as JSON lines to this file, one of its own",
+		parse: parseHistory},
 }
 
 // defaultIn is the value in use where none is given.

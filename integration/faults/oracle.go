@@ -1,0 +1,212 @@
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/punctualq/punctual/integration/faults/history"
+	"github.com/punctualq/punctual/queue"
+)
+
+// Rules are what a row may do by its nature. Zero values allow nothing.
+type Rules struct {
+	LeaseDoubtCancel bool // the workers run with LEASE_DOUBT=cancel
+	MayLose          bool // the fault destroys data that Redis had: the lost are counted, and what was rolled back runs again
+	ClockSteps       bool // the fault sets the clock of Redis
+	Undrained        bool // the play leaves jobs behind on purpose
+	Damaged          bool // the play damages what is in Redis: the audit may find it
+}
+
+// rolledBack are the rules of a history that only hold where Redis keeps what it said.
+var rolledBack = []string{history.Lost, history.Duplicated, "I5", "I6", "I7", "I8", "I10", "I11", "I13"}
+
+// check drains the scene, ends all processes, and asks the oracle: the audit, the history, the keys that are left.
+func (s *Scene) check() {
+	s.Helper()
+	if s.Failed() {
+		s.stopAll()
+		s.keepHistory()
+		return
+	}
+	if !s.Rules.Undrained {
+		s.Worker("WORKER_CONCURRENCY=50") // somebody must be there to drain it
+		s.AwaitDrained(90 * time.Second)
+	}
+	s.stopAll()
+	s.audit()
+	s.judge()
+	s.leaked()
+	if s.Failed() {
+		s.keepHistory()
+	}
+}
+
+// audit has `punctual audit` look at the queue.
+func (s *Scene) audit() {
+	s.Helper()
+	cmd := exec.Command(binary(s.T, "punctual"), "audit", "--json")
+	cmd.Env = append(os.Environ(), s.env(nil)...)
+	out, err := cmd.Output()
+	var report struct {
+		Queues []struct {
+			Findings []json.RawMessage `json:"findings"`
+		} `json:"queues"`
+	}
+	if json.Unmarshal(out, &report) != nil {
+		s.Errorf("punctual audit: %v\n%s", err, out)
+		return
+	}
+	found := 0
+	for _, q := range report.Queues {
+		for _, finding := range q.Findings {
+			if s.Rules.Damaged {
+				s.Logf("audit: %s", finding)
+			} else {
+				s.Errorf("audit: %s", finding)
+			}
+		}
+		found += len(q.Findings)
+	}
+	defer s.Run.Result.lock()()
+	s.Run.Result.AuditFindings += found
+}
+
+// persistent are the keys that may stay when all workers have left in good order and nothing is scheduled.
+var persistent = []string{"punctual:queues", Key("jobs"), Key("dead"), Key("attempts"), Key("errors"), Key("stats"), Key("meta"), Key("wake")}
+
+// leaked looks for keys that nobody will ever remove.
+func (s *Scene) leaked() {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var leaked []string
+	allowed := persistent
+	if s.Rules.Undrained {
+		allowed = append(slices.Clone(persistent), Key("scheduled"))
+	}
+	for it := s.Client.Scan(ctx, 0, "punctual:*", 1000).Iterator(); it.Next(ctx); {
+		key := it.Val()
+		if !slices.Contains(allowed, key) && !strings.Contains(key, ":idempotency:") {
+			leaked = append(leaked, key)
+		}
+	}
+	if len(leaked) > 0 {
+		s.Errorf("keys are left: %v", leaked)
+	}
+	defer s.Run.Result.lock()()
+	s.Run.Result.LeakedKeys += len(leaked)
+}
+
+// judge has the checker read what all processes have written.
+func (s *Scene) judge() {
+	s.Helper()
+	h, err := history.Load(s.dir)
+	if err != nil {
+		s.Errorf("read the histories: %v", err)
+		return
+	}
+	left, err := s.left()
+	if err != nil {
+		s.Errorf("read what is left: %v", err)
+		return
+	}
+	rules := history.Rules{Final: []history.State{left}, Timing: queue.Timing{Interval: s.Timing.Interval, TTL: s.Timing.TTL},
+		LeaseDoubtCancel: s.Rules.LeaseDoubtCancel, ClockSteps: s.Rules.ClockSteps, Asleep: s.asleep(h)}
+	s.told(h)
+	v := history.Check(h, rules)
+	except := []string{}
+	if s.Rules.MayLose {
+		except = rolledBack
+	}
+	if err := v.Err(except...); err != nil {
+		s.Error(err)
+	}
+	s.count(v)
+}
+
+// told checks that every job that a client was told of with 201 stands in the history as acknowledged: the history is believed.
+func (s *Scene) told(h history.History) {
+	s.Helper()
+	known := map[string]bool{}
+	for _, e := range h.Events {
+		if e.Op == queue.OpEnqueue && e.Res == queue.ResOK {
+			known[e.ID] = true
+		}
+	}
+	for _, id := range s.acked.list() {
+		if !known[id] {
+			s.Errorf("a client was answered 201 for %s, which no API process knows to be written", id)
+		}
+	}
+}
+
+// count adds what a scene has shown to the result of its row.
+func (s *Scene) count(v history.Verdict) {
+	defer s.Run.Result.lock()()
+	r := s.Run.Result
+	r.Jobs += v.Acked
+	r.Starts += v.Runs
+	for _, f := range v.Findings {
+		switch {
+		case f.Rule == history.Duplicated && f.Allowed:
+			r.Duplicates++
+		case f.Rule == history.Duplicated:
+			r.DuplicatesRefused++
+		case f.Allowed:
+		case f.Rule == history.Lost:
+			r.Lost++
+		case f.Rule == history.Unexpected:
+			r.Unexpected++
+		case f.Rule == history.Early:
+			r.Early++
+		default:
+			r.Violations++
+		}
+	}
+	worst := func(old *float64, d time.Duration) { *old = max(*old, ms(d)) }
+	worst(&r.Lateness.P50, v.Lateness.P50)
+	worst(&r.Lateness.P99, v.Lateness.P99)
+	worst(&r.Lateness.Max, v.Lateness.Max)
+}
+
+// left is what the queue holds now.
+func (s *Scene) left() (history.State, error) {
+	if one, ok := s.Client.(*redis.Client); ok {
+		return history.Left(s.Context(), one, "default")
+	}
+	state := history.State{Queue: "default"}
+	var err error
+	if state.Scheduled, err = s.Client.ZRange(s.Context(), Key("scheduled"), 0, -1).Result(); err == nil {
+		state.Dead, err = s.Client.ZRange(s.Context(), Key("dead"), 0, -1).Result()
+	}
+	for id := range s.Holders() {
+		state.Processing = append(state.Processing, id)
+	}
+	return state, err
+}
+
+// asleep finds in a history when the processes that were stopped could not run.
+func (s *Scene) asleep(h history.History) (all []history.Asleep) {
+	procs := map[string]string{} // "name:pid" → the name in the history
+	for _, e := range h.Events {
+		if name, _, ok := strings.Cut(e.Proc, ":"); ok {
+			pid, _, _ := strings.Cut(e.Proc[len(name)+1:], ":")
+			procs[pid] = e.Proc
+		}
+	}
+	for _, p := range s.processes {
+		for _, a := range p.asleep {
+			a.Proc = procs[fmt.Sprint(p.Pid())]
+			all = append(all, a)
+		}
+	}
+	return all
+}

@@ -1,0 +1,3 @@
+package faults
+
+var networkRows = map[string]func(*Run){}

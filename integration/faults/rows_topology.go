@@ -1,0 +1,3 @@
+package faults
+
+var topologyRows = map[string]func(*Run){}

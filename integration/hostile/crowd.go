@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/punctualq/punctual/worker"
+)
+
+// crowd counts the handlers that run, and those that wait to meet.
+type crowd struct {
+	size int
+
+	mu      sync.Mutex
+	running int
+	waiting int
+	met     chan struct{} // closed when so many wait as the worker has slots
+}
+
+func newCrowd(size int) *crowd { return &crowd{size: size, met: make(chan struct{})} }
+
+// count is middleware.
+func (c *crowd) count(next worker.Handler) worker.Handler {
+	return func(ctx context.Context, job worker.Job) error {
+		c.add(1)
+		defer c.add(-1)
+		return next(ctx, job)
+	}
+}
+
+func (c *crowd) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running += n
+}
+
+// meet returns when as many handlers wait here at once as the worker has slots: it proves that none was lost.
+func (c *crowd) meet(ctx context.Context) error {
+	c.mu.Lock()
+	met := c.met
+	if c.waiting++; c.waiting == c.size {
+		close(met)
+		c.met, c.waiting = make(chan struct{}), 0
+	}
+	c.mu.Unlock()
+	select {
+	case <-met:
+		return nil
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if met == c.met {
+		c.waiting--
+	}
+	return context.Cause(ctx)
+}
+
+// awaitOthers returns when so many handlers run beside the caller's, or most is over.
+func (c *crowd) awaitOthers(ctx context.Context, others int, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		enough := c.running > others
+		c.mu.Unlock()
+		if enough {
+			return
+		}
+		_ = pause(ctx, 5*time.Millisecond)
+	}
+}

@@ -1,0 +1,258 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// walkNames looks whether the queue is among the known ones.
+func (a *auditor) walkNames(ctx context.Context) error {
+	var known *redis.BoolCmd
+	if err := a.pipe(ctx, false, func(p pipeliner) { known = p.SIsMember(ctx, keyQueues, a.queue) }); err != nil {
+		return err
+	}
+	if known.Err() == nil && !known.Val() {
+		a.find(Finding{Code: "queue-unlisted", Key: keyQueues, ID: a.queue, Detail: "no program that asks for all queues sees this one"})
+	}
+	return nil
+}
+
+// types are the keys that every queue has, and what each is.
+func (k keys) types() map[string]string {
+	return map[string]string{k.jobs(): "hash", k.scheduled(): "zset", k.dead(): "zset", k.done(): "zset", k.attempts(): "hash",
+		k.errors(): "hash", k.workers(): "zset", k.wake(): "list", k.stats(): "hash", k.meta(): "hash"}
+}
+
+// walkTypes looks at the types of those keys. If one is wrong no script works, and nothing else can be said.
+func (a *auditor) walkTypes(ctx context.Context) error {
+	found := map[string]*redis.StatusCmd{}
+	err := a.pipe(ctx, false, func(p pipeliner) {
+		for key := range a.keys.types() {
+			found[key] = p.Type(ctx, key)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for key, want := range a.keys.types() {
+		if a.wrongType(key, found[key].Val(), want) {
+			a.broken["*"] = true
+		}
+	}
+	return nil
+}
+
+func (a *auditor) wrongType(key, got, want string) bool {
+	if got == want || got == "none" {
+		return false
+	}
+	a.broken[key] = true
+	a.find(Finding{Code: "key-wrong-type", Key: key, Detail: "it is a " + got + " and should be a " + want + ": what needs it fails, and was not audited"})
+	return true
+}
+
+// walkMeta looks at the layout, at numbers that are none, and at marks of workers that are not there.
+func (a *auditor) walkMeta(ctx context.Context) error {
+	return a.scan(ctx, "HSCAN", a.keys.meta(), func(pairs []string) error {
+		for i := 0; i < len(pairs); i += 2 {
+			field, value := pairs[i], pairs[i+1]
+			n, err := strconv.ParseInt(value, 10, 64)
+			number := err == nil && n >= 0
+			switch field {
+			case "layout":
+				if !number || n > LayoutVersion {
+					a.broken["*"] = true
+					a.find(Finding{Code: "layout-newer", Key: a.keys.meta(), ID: field,
+						Detail: fmt.Sprintf("layout %q, and this binary knows up to %d: use one of that version; the rest was not audited", clip(value), LayoutVersion)})
+				}
+			case "interval", "ttl", "window_start", "window_seen", "timekeeper_due", "timekeeper_until":
+				if !number {
+					a.find(Finding{Code: "meta-malformed", Key: a.keys.meta(), ID: field, subject: field, value: value,
+						Detail: fmt.Sprintf("%q is not a number of ms", clip(value))})
+				} else if field == "ttl" {
+					a.ttl = n
+				}
+			default:
+				if worker, ok := strings.CutPrefix(field, "reaping:"); ok {
+					if err := a.judgeMark(ctx, field, worker); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (a *auditor) judgeMark(ctx context.Context, field, worker string) error {
+	var marked *redis.BoolCmd
+	var registered *redis.FloatCmd
+	err := a.pipe(ctx, true, func(p pipeliner) {
+		marked, registered = p.HExists(ctx, a.keys.meta(), field), p.ZScore(ctx, a.keys.workers(), worker)
+	})
+	if err == nil && marked.Val() && registered.Err() == redis.Nil {
+		a.find(Finding{Code: "reaping-unregistered", Key: a.keys.meta(), ID: field, subject: worker,
+			Detail: "the worker is said to be reaped, but is not registered: under this name none could work"})
+	}
+	return err
+}
+
+// walkKeys looks at all keys of the queue by a cursor over the whole Redis: those whose names are not known beforehand.
+func (a *auditor) walkKeys(ctx context.Context) error {
+	cursor := uint64(0)
+	for {
+		var found *redis.ScanCmd
+		err := a.pipe(ctx, false, func(p pipeliner) { found = p.Scan(ctx, cursor, a.keys.prefix+"*", 1000) })
+		if err != nil {
+			return err
+		}
+		names, next := found.Val()
+		for chunk := range slices.Chunk(names, auditBatch) {
+			if err := a.judgeKeys(ctx, chunk); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// judgeKeys judges keys by their names, types and time to live.
+func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
+	types, ttls := map[string]*redis.StatusCmd{}, map[string]*redis.DurationCmd{}
+	sizes, registered := map[string]*redis.IntCmd{}, map[string]*redis.FloatCmd{}
+	err := a.pipe(ctx, true, func(p pipeliner) {
+		for _, name := range names {
+			types[name], ttls[name] = p.Type(ctx, name), p.PTTL(ctx, name)
+			if worker, ok := strings.CutPrefix(name, a.keys.heartbeat("")); ok {
+				registered[name] = p.ZScore(ctx, a.keys.workers(), worker)
+			} else if strings.HasPrefix(name, a.keys.idempotency("")) {
+				sizes[name] = p.StrLen(ctx, name)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		kind, forever := types[name].Val(), ttls[name].Val() == -1
+		if kind == "none" || a.keys.types()[name] != "" {
+			continue
+		}
+		switch rest := strings.TrimPrefix(name, a.keys.prefix); {
+		case strings.HasPrefix(rest, "processing:"):
+			a.wrongType(name, kind, "list")
+			a.workers[strings.TrimPrefix(rest, "processing:")] = false
+		case strings.HasPrefix(rest, "heartbeat:"):
+			if !a.wrongType(name, kind, "string") {
+				a.judgeHeartbeat(name, strings.TrimPrefix(rest, "heartbeat:"), forever, registered[name].Err() == nil)
+			}
+		case strings.HasPrefix(rest, "control:"):
+			if kind != "list" || forever {
+				a.find(Finding{Code: "control-malformed", Key: name, Detail: "it is a " + kind + "; it should be a list with a TTL"})
+			}
+		case strings.HasPrefix(rest, "idempotency:"):
+			a.judgeIdempotency(name, kind, forever, sizes[name].Val())
+		case rest == "unique" && kind == "hash": // of a later version of this layout
+		default:
+			a.find(Finding{Code: "key-unknown", Key: name, Detail: "a " + kind + " that is no part of a queue"})
+		}
+	}
+	return nil
+}
+
+func (a *auditor) judgeHeartbeat(name, worker string, forever, registered bool) {
+	switch {
+	case !registered:
+		a.find(Finding{Code: "heartbeat-unregistered", Key: name, ID: worker, subject: worker, Detail: "the worker is not registered: its heartbeat says nothing"})
+	case forever:
+		a.find(Finding{Code: "heartbeat-without-ttl", Key: name, ID: worker, subject: worker, unfixable: a.ttl <= 0,
+			Detail: "it never runs out: when the worker dies nobody takes its jobs back"})
+	}
+}
+
+// judgeIdempotency judges the key of one registration. Nothing writes them yet; what they hold is to be judged here.
+func (a *auditor) judgeIdempotency(name, kind string, forever bool, size int64) {
+	switch {
+	case kind != "string" || size == 0:
+		a.find(Finding{Code: "idempotency-malformed", Key: name, Detail: fmt.Sprintf("a %s of %d bytes is not the id of a job and a fingerprint", kind, size)})
+	case forever:
+		a.find(Finding{Code: "idempotency-no-ttl", Key: name, Detail: "it is never forgotten"})
+	}
+}
+
+// walkWorkers reads who is registered. A worker that is long overdue, although somebody looks for such, is a finding.
+func (a *auditor) walkWorkers(ctx context.Context) error {
+	var clock *redis.TimeCmd
+	var meta *redis.SliceCmd
+	err := a.pipe(ctx, false, func(p pipeliner) {
+		clock, meta = p.Time(ctx), p.HMGet(ctx, a.keys.meta(), "interval", "window_start", "window_seen")
+	})
+	if err != nil {
+		return err
+	}
+	var ms [3]int64
+	for i, v := range meta.Val() {
+		text, _ := v.(string)
+		ms[i] = millis(text)
+	}
+	now, long := clock.Val().UnixMilli(), time.Hour.Milliseconds()
+	watched := ms[1] > 0 && ms[1] < now-long && now-ms[2] < ms[0]*3/2
+	for w := range a.workers {
+		a.workers[w] = false
+	}
+	return a.scan(ctx, "ZSCAN", a.keys.workers(), func(pairs []string) error {
+		for i := 0; i < len(pairs); i += 2 {
+			worker, expiry := pairs[i], millis(pairs[i+1])
+			a.workers[worker] = true
+			if expiry > now+max(a.ttl, long)+long {
+				a.find(Finding{Code: "worker-never-overdue", Key: a.keys.workers(), ID: worker, subject: worker, value: pairs[i+1],
+					Detail: "its heartbeat is said to run out at " + pairs[i+1] + ": nobody will look after its jobs"})
+			} else if watched && expiry < now-long {
+				a.find(Finding{Code: "worker-not-reaped", Key: a.keys.workers(), ID: worker,
+					Detail: fmt.Sprintf("overdue for %s, and nobody has taken its jobs back", (time.Duration(now-expiry) * time.Millisecond).Round(time.Minute))})
+			}
+		}
+		return nil
+	})
+}
+
+// tally reads how many there are of everything, and compares the counters with that.
+func (a *auditor) tally(ctx context.Context) error {
+	err := a.scan(ctx, "HSCAN", a.keys.stats(), func(pairs []string) error {
+		for i := 0; i < len(pairs); i += 2 {
+			if n, err := strconv.ParseInt(pairs[i+1], 10, 64); err != nil || n < 0 && pairs[i] != "adjusted" {
+				a.find(Finding{Code: "counter-malformed", Key: a.keys.stats(), ID: pairs[i], subject: pairs[i], value: pairs[i+1], Detail: fmt.Sprintf("%q is not a count", clip(pairs[i+1]))})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v, err := a.wholeView(ctx, "totals", nil)
+	if err != nil {
+		return err
+	}
+	n := make([]int64, len(v.words))
+	for i, w := range v.words {
+		n[i] = millis(w)
+	}
+	r := &a.report
+	r.Jobs, r.Scheduled, r.Dead, r.Done, r.Processing, r.Workers = int(n[0]), int(n[1]), int(n[2]), int(n[3]), int(n[4]), int(n[5])
+	if n[6] > 1 {
+		a.find(Finding{Code: "wake-tokens", Key: a.keys.wake(), Detail: fmt.Sprintf("%d tokens, and there is never more than one", n[6])})
+	}
+	if came, went := n[7]+n[10], n[0]+n[8]+n[9]; came != went && !a.unsettled {
+		a.find(Finding{Code: "counters-differ", Key: a.keys.stats(), Detail: fmt.Sprintf(
+			"enqueued %d and adjusted %d, but jobs %d, done %d and dead_trimmed %d: %+d is not accounted for", n[7], n[10], n[0], n[8], n[9], went-came)})
+	}
+	return nil
+}

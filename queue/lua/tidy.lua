@@ -1,0 +1,98 @@
+-- tidy: mends one thing beside the jobs, after damage, if it is still so at this instant.
+--
+-- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>
+-- ARGV  what (a code of the audit), worker or field or '', the value that was found there or ''
+-- What  list-unregistered       registers the worker as overdue, so that its list is reaped
+--       heartbeat-unregistered  deletes the key: a worker that lives is told fenced, and registers anew
+--       heartbeat-without-ttl   lets it run out after the TTL of meta: a worker that lives renews it
+--       worker-never-overdue    says anew when its heartbeat runs out: when the key does, else it has
+--       reaping-unregistered    deletes the mark
+--       meta-malformed, counter-malformed  deletes the field: absent is what every script can deal with
+--       wake-tokens             leaves one
+--       counters-differ         writes the difference to `adjusted`, and leaves the counters alone
+-- Reply {'fixed', what was done} · {'well'} it is not so now · {'left', why}
+-- Moves: none
+-- Cost  O(log W) for W workers
+local jobs, workers, wake, stats, meta, heartbeat, processing = unpack(KEYS)
+local what, name, value = ARGV[1], ARGV[2], ARGV[3]
+
+-- Read and check everything first.
+local now = now_ms()
+local registered = redis.call('ZSCORE', workers, name)
+local tokens = redis.call('LLEN', wake)
+local n = redis.call('HMGET', stats, 'enqueued', 'adjusted', 'done', 'dead_trimmed')
+local counter = redis.call('HGET', stats, name)
+local m = redis.call('HMGET', meta, 'ttl', name, 'reaping:' .. name)
+local ttl = tonumber(m[1] or '')
+local runs_out = redis.call('PTTL', heartbeat) -- -1 never, -2 is not there
+local held = redis.call('LLEN', processing)
+local count = redis.call('HLEN', jobs)
+
+-- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
+local tidy = {}
+
+tidy['list-unregistered'] = function()
+  if registered or held == 0 then return end
+  redis.call('HDEL', meta, '-')
+  redis.call('ZADD', workers, int(now - 1), name)
+  return 'registered as overdue: whoever reaps takes its ' .. int(held) .. ' jobs back'
+end
+
+tidy['heartbeat-unregistered'] = function()
+  if registered or runs_out == -2 then return end
+  redis.call('DEL', heartbeat)
+  return 'deleted'
+end
+
+tidy['heartbeat-without-ttl'] = function()
+  if runs_out ~= -1 then return end
+  if not ttl or ttl < 1 then return nil, 'nobody knows the TTL: start a worker, then again' end
+  redis.call('PEXPIRE', heartbeat, int(ttl))
+  return 'runs out in ' .. int(ttl) .. ' ms, unless the worker renews it'
+end
+
+tidy['worker-never-overdue'] = function()
+  if not registered or tonumber(registered) ~= tonumber(value) then return end
+  local expiry = runs_out >= 0 and now + runs_out or now - 1
+  redis.call('HDEL', meta, '-')
+  redis.call('ZADD', workers, int(expiry), name)
+  return runs_out >= 0 and 'runs out with its heartbeat' or 'overdue: it has no heartbeat that runs out'
+end
+
+tidy['reaping-unregistered'] = function()
+  if registered or not m[3] then return end
+  redis.call('HDEL', meta, 'reaping:' .. name)
+  return 'mark deleted'
+end
+
+tidy['meta-malformed'] = function()
+  if m[2] ~= value then return end
+  redis.call('HDEL', meta, name)
+  return 'deleted: a heartbeat writes it anew'
+end
+
+tidy['counter-malformed'] = function()
+  if counter ~= value then return end
+  redis.call('HDEL', stats, name)
+  return 'deleted: it counts from 0'
+end
+
+tidy['wake-tokens'] = function()
+  if tokens < 2 then return end
+  redis.call('LTRIM', wake, 0, 0)
+  return 'one is left'
+end
+
+tidy['counters-differ'] = function()
+  for i = 1, 4 do n[i] = tonumber(n[i] or 0) end
+  if not (n[1] and n[2] and n[3] and n[4]) then return nil, 'a counter is not a number' end
+  local adjusted = count + n[3] + n[4] - n[1]
+  if adjusted == n[2] then return end
+  redis.call('HDEL', stats, '-')
+  redis.call('HSET', stats, 'adjusted', int(adjusted))
+  return 'adjusted is ' .. int(adjusted)
+end
+
+local did, why = tidy[what]()
+if why then return {'left', why} end
+return did and {'fixed', did} or {'well'}
