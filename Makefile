@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz mutants bench vet fmt
+.PHONY: help run test fuzz mutants matrix bench vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -18,6 +18,9 @@ fuzz: ## fuzz every target for 30 s (make fuzz FUZZTIME=10m)
 
 mutants: ## put deliberate bugs into the code and see each caught by the tests (make mutants ARGS='-only wake')
 	@go run -tags mutants ./integration/mutants $(ARGS)
+
+matrix: ## the tests of every Redis and Valkey that can be had (REDIS_SERVERS="path path")
+	@./scripts/matrix.sh
 
 bench: ## compare with Asynq and with the limit on an idle machine; writes docs/en/Benchmarks.md and its ja twin
 	@cd integration/bench && go run . -docs ../../docs

@@ -65,12 +65,18 @@ func (a *auditor) pipe(ctx context.Context, atomic bool, queue func(pipeliner)) 
 	}
 	bounded, cancel := context.WithTimeout(ctx, a.client.timeout)
 	defer cancel()
-	pipe := a.client.ask.Pipeline()
+	n, err := a.client.ask.nodeOf(bounded, keysOf(a.queue).meta())
+	if err != nil {
+		return a.failed(ctx, err)
+	}
+	pipe := n.Pipeline()
 	if atomic {
-		pipe = a.client.ask.TxPipeline()
+		pipe = n.TxPipeline()
 	}
 	queue(pipe)
-	_, err := pipe.Exec(bounded)
+	if _, err = pipe.Exec(bounded); err != nil && a.client.cluster != nil {
+		a.client.cluster.doubt() // a slot that moves meanwhile ends the audit
+	}
 	var answer redis.Error
 	if errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "WRONGTYPE") {
 		return nil // of one command: TYPE, in the same pipeline, has told

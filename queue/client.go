@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ const LayoutVersion = 1
 type Options struct {
 	// Timeout bounds one exchange with Redis where the context sets no earlier deadline. Default 3 s.
 	Timeout time.Duration
-	// TLS is used with a rediss:// URL in place of the default, which verifies the server against the system's roots.
+	// TLS is used with a rediss:// URL in place of what the URL says, which is to verify the server against the system's roots.
 	TLS *tls.Config
 	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
 	// It is for tests, see HistoryTo.
@@ -30,20 +31,28 @@ type Options struct {
 
 // Client is a handle on the queues of one Redis. It is safe for concurrent use.
 type Client struct {
-	opts    *redis.Options
-	timeout time.Duration
-	history func(Event)            // nil: off
-	lanes   [2]*lane               // on which jobs go to Redis
-	ask     *line                  // reads, and what anyone may call at any time
-	known   sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
-	asked   atomic.Pointer[string] // the queue whose permissions were asked for last
+	address   *address
+	sentinels *sentinels // nil without Sentinel
+	cluster   *cluster   // nil without a Cluster
+	timeout   time.Duration
+	history   func(Event)            // nil: off
+	lanes     lanes                  // on which jobs go to Redis
+	ask       *line                  // reads, and what anyone may call at any time
+	known     sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
+	asked     atomic.Pointer[string] // the queue whose permissions were asked for last
 }
 
-// Open makes a client for the Redis at url (redis:// or rediss://). It does not need Redis to be there: it waits for it
-// 1 s at most, and every call connects again when it has to. What it refuses: a URL that cannot be read, and data of a
-// newer layout (ErrLayout).
+// Open makes a client for the Redis at url:
+//
+//	redis://[user:password@]host[:port][/database]
+//	redis+sentinel://[user:password@]host[:port][,host[:port]...]/master-name[/database]
+//	redis+cluster://[user:password@]host[:port][,host[:port]...]
+//
+// and the same with rediss for TLS, where ?ca=, cert= and key= name PEM files; sentinel_username= and sentinel_password= are
+// for the sentinels themselves. Open does not need Redis to be there: it waits for it 1 s at most, and every call connects
+// again when it has to. What it refuses: a URL that cannot be read, and data of a newer layout (ErrLayout).
 func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
-	opts, err := parseURL(rawURL)
+	a, err := parseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +60,18 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 		o.Timeout = 3 * time.Second
 	}
 	if o.TLS != nil {
-		opts.TLSConfig = o.TLS
+		a.opts.TLSConfig = o.TLS
 	}
-	c := &Client{opts: opts, timeout: o.Timeout, history: o.History}
-	c.ask = c.newLine(4)
-	for i := range c.lanes {
-		c.lanes[i] = c.newLane()
+	c := &Client{address: a, timeout: o.Timeout, history: o.History}
+	switch a.topology {
+	case sentinel:
+		c.sentinels = newSentinels(a)
+	case onCluster:
+		c.cluster = newCluster(a)
+	}
+	c.ask = c.newLine(4, c.timeout)
+	if c.lanes.client = c; c.cluster == nil {
+		c.lanes.only = c.newPair()
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -67,16 +82,6 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// parseURL reads the URL without ever repeating a part of it in an error: any part may be one of a password.
-func parseURL(raw string) (*redis.Options, error) {
-	opts, err := redis.ParseURL(raw)
-	if err != nil {
-		return nil, errors.New("redis URL cannot be read: it looks like redis://user:password@127.0.0.1:6379/0, " +
-			"special characters in the password written as %40 and the like")
-	}
-	return opts, nil
-}
-
 // checkLayout looks at the layout version of every known queue.
 func (c *Client) checkLayout(ctx context.Context) error {
 	queues, err := c.Queues(ctx)
@@ -84,7 +89,7 @@ func (c *Client) checkLayout(ctx context.Context) error {
 		return err
 	}
 	for _, q := range queues {
-		v, err := c.ask.HGet(ctx, keysOf(q).meta(), "layout").Result()
+		v, err := c.layout(ctx, q)
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return classify(err, true)
 		}
@@ -93,6 +98,13 @@ func (c *Client) checkLayout(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (c *Client) layout(ctx context.Context, queue string) (string, error) {
+	key := keysOf(queue).meta()
+	cmd := redis.NewStringCmd(ctx, "HGET", key, "layout")
+	c.ask.do(ctx, key, cmd)
+	return cmd.Result()
 }
 
 func layoutError(queue, version string) error {
@@ -104,7 +116,9 @@ func layoutError(queue, version string) error {
 func (c *Client) Queues(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	queues, err := c.ask.SMembers(ctx, keyQueues).Result()
+	cmd := redis.NewStringSliceCmd(ctx, "SMEMBERS", keyQueues)
+	c.ask.do(ctx, keyQueues, cmd)
+	queues, err := cmd.Result()
 	if err != nil {
 		return nil, classify(err, false) // reads only
 	}
@@ -127,12 +141,14 @@ func (c *Client) remember(ctx context.Context, queue, worker string, needs []nee
 	if err := c.permitted(ctx, queue, worker, needs); err != nil {
 		return err
 	}
-	err := c.ask.SAdd(ctx, keyQueues, queue).Err()
+	cmd := redis.NewIntCmd(ctx, "SADD", keyQueues, queue)
+	c.ask.do(ctx, keyQueues, cmd)
+	err := cmd.Err()
 	var answer redis.Error
 	switch {
 	case err == nil:
 		c.known.Store(queue, true)
-	case !errors.As(err, &answer):
+	case !errors.As(err, &answer), strings.HasPrefix(answer.Error(), "NOPERM"):
 		return classify(err, false)
 	}
 	return nil
@@ -140,9 +156,5 @@ func (c *Client) remember(ctx context.Context, queue, worker string, needs []nee
 
 // Close ends all connections. What is under way is cut off, with an unknown outcome.
 func (c *Client) Close() error {
-	err := c.ask.Close()
-	for _, l := range c.lanes {
-		err = errors.Join(err, l.line.Close())
-	}
-	return err
+	return errors.Join(c.ask.Close(), c.lanes.close())
 }

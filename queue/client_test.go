@@ -41,6 +41,16 @@ func TestWrongPasswordIsToldWithoutIt(t *testing.T) {
 	c := open(t, bad, bound)
 	_, err := c.Enqueue(t.Context(), queue.NewJob{})
 	expectUnavailable(t, "enqueue", err)
+	l, err := c.Link("q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	x := l.Exchange(t.Context(), queue.Exchange{Worker: "w", Claim: 1, Results: []queue.Result{{Element: "1:a", Outcome: queue.OutcomeDone}}})
+	expectUnavailable(t, "settle", x.SettleErr)
+	expectUnavailable(t, "claim", x.ClaimErr)
+	_, err = l.Held(t.Context(), []string{"1:a"})
+	expectUnavailable(t, "held", err)
 	problems := c.Health(t.Context())
 	if len(problems) != 1 || problems[0].Code != "redis-unavailable" {
 		t.Errorf("%+v", problems)

@@ -233,11 +233,11 @@ func TestEnqueueReturnsWhenItsContextIsCancelled(t *testing.T) {
 	s, c, q := ownQueue(t)
 	for range 20 {
 		s.Pause(t)
-		c.lanes[0].line.sent.Store(false)
+		c.lanes.only[0].line.only.sent.Store(false)
 		ctx, cancel := context.WithCancel(t.Context())
 		answer := make(chan error, 1)
 		go func() { _, err := c.Enqueue(ctx, NewJob{Queue: q}); answer <- err }()
-		redistest.Await(t, time.Minute, "the flush", func() bool { return c.lanes[0].line.sent.Load() })
+		redistest.Await(t, time.Minute, "the flush", func() bool { return c.lanes.only[0].line.only.sent.Load() })
 		cancel()
 		if err := <-answer; !errors.Is(err, ErrOutcomeUnknown) {
 			t.Errorf("%v, want an unknown outcome", err)
@@ -270,7 +270,7 @@ func TestCombineNeedsFewScripts(t *testing.T) {
 	}
 	redistest.Await(t, time.Minute, "all but the first batch of each lane to wait", func() bool {
 		waiting, flushing := c.Waiting()
-		return flushing == len(c.lanes) && waiting >= 400
+		return flushing == len(c.lanes.only) && waiting >= 400
 	})
 	s.Resume(t)
 	all.Wait()

@@ -54,7 +54,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 		return nil, errors.Join(invalid...)
 	}
 	c.tellEnqueues(waiting, nil)
-	c.leastBusy(len(waiting)).add(ctx, waiting)
+	c.lanes.add(ctx, waiting)
 	var err error
 	done := make([]Enqueued, len(jobs))
 	for i, p := range waiting {

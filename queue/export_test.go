@@ -20,7 +20,7 @@ var DecodeJob = decodeJob
 
 // Waiting is how many jobs wait for the next flush, and how many flushes are under way.
 func (c *Client) Waiting() (waiting, flushing int) {
-	for _, l := range c.lanes {
+	for _, l := range c.lanes.all() {
 		l.combine.mu.Lock()
 		waiting += len(l.combine.waiting)
 		if l.combine.flushing {
@@ -57,8 +57,8 @@ func (c *Client) Tidy(ctx context.Context, queue, what, name, value string) ([]s
 
 // Watch calls see before each script that this client and link send, with what they send; calls by pointer are resolved.
 func Watch(c *Client, l *Link, see func(name, source string, keysAndArgs []any)) {
-	for _, line := range []*line{c.ask, c.lanes[0].line, c.lanes[1].line, l.bulk, l.beat} {
-		line.AddHook(watcher(func(cmd redis.Cmder) {
+	for _, line := range []*line{c.ask, c.lanes.only[0].line, c.lanes.only[1].line, l.bulk, l.beat} {
+		line.only.AddHook(watcher(func(cmd redis.Cmder) {
 			args := cmd.Args()
 			if fmt.Sprint(args[0]) != "EVALSHA" {
 				return

@@ -70,12 +70,14 @@ func (l *Link) Held(ctx context.Context, elements []string) ([]Claimed, error) {
 	for i, e := range elements {
 		_, ids[i] = splitElement(e)
 	}
-	pipe := l.bulk.Pipeline()
-	now := pipe.Time(ctx)
-	records := pipe.HMGet(ctx, l.keys.jobs(), ids...)
-	attempts := pipe.HMGet(ctx, l.keys.attempts(), ids...)
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, classify(err, false) // reads only
+	now := redis.NewTimeCmd(ctx, "TIME")
+	records := redis.NewSliceCmd(ctx, fields("HMGET", l.keys.jobs(), ids)...)
+	attempts := redis.NewSliceCmd(ctx, fields("HMGET", l.keys.attempts(), ids)...)
+	l.bulk.do(ctx, l.keys.jobs(), now, records, attempts)
+	for _, cmd := range []redis.Cmder{now, records, attempts} {
+		if err := cmd.Err(); err != nil {
+			return nil, classify(err, false) // reads only
+		}
 	}
 	if len(records.Val()) != len(ids) || len(attempts.Val()) != len(ids) {
 		return nil, fmt.Errorf("%w: it answers %d records and %d attempts for %d ids", ErrUnavailable, len(records.Val()), len(attempts.Val()), len(ids))
@@ -88,4 +90,12 @@ func (l *Link) Held(ctx context.Context, elements []string) ([]Claimed, error) {
 		claimed[i] = Claimed{Element: e, Job: job, Attempt: max(1, int(millis(attempt))), Due: now.Val(), At: now.Val(), Corrupt: corrupt}
 	}
 	return claimed, nil
+}
+
+func fields(command, key string, names []string) []any {
+	args := append(make([]any, 0, 2+len(names)), command, key)
+	for _, name := range names {
+		args = append(args, name)
+	}
+	return args
 }

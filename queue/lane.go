@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// lane is a connection on which one batch of jobs at a time goes to Redis. A client has two, so that one batch is made up
-// while Redis works on the other. All jobs of one call take the same lane: they are written in order.
+// lane is a connection on which one batch of jobs at a time goes to Redis. All jobs of one call for one server take the
+// same lane: they are written in order.
 type lane struct {
 	client  *Client
 	line    *line
@@ -20,21 +20,9 @@ type lane struct {
 }
 
 func (c *Client) newLane() *lane {
-	l := &lane{client: c, line: c.newLine(1)}
+	l := &lane{client: c, line: c.newLine(1, c.timeout)}
 	l.combine.reached, l.combine.ready, l.combine.abort = l.reached, l.reach, l.line.abort
 	return l
-}
-
-// leastBusy returns the lane on which the fewest jobs wait, and counts n more on it.
-func (c *Client) leastBusy(n int) *lane {
-	best := c.lanes[0]
-	for _, l := range c.lanes[1:] {
-		if l.load.Load() < best.load.Load() {
-			best = l
-		}
-	}
-	best.load.Add(int64(n))
-	return best
 }
 
 // add sends the jobs, which leastBusy has counted, and returns when all are answered or ctx ends.
@@ -126,8 +114,15 @@ func (l *lane) reach(ctx context.Context, jobs []*pending) error {
 	}
 	if l.suspect {
 		var answer redis.Error
-		if err := l.line.Ping(ctx).Err(); err != nil && !errors.As(err, &answer) {
-			return classify(err, false)
+		for _, part := range byQueue(jobs) {
+			ping := redis.NewStatusCmd(ctx, "PING")
+			l.line.do(ctx, keysOf(part[0].queue).meta(), ping)
+			if err := ping.Err(); err != nil && !errors.As(err, &answer) {
+				return classify(err, false)
+			}
+			if l.client.cluster == nil {
+				break // it is the same server for all
+			}
 		}
 		l.suspect = false
 	}

@@ -1,98 +1,111 @@
 package queue
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"net"
-	"sync/atomic"
-	"syscall"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// line is a small pool of connections for one purpose, so that one kind of traffic cannot starve another. It knows whether
-// a script has left this process since the last send: where one caller at a time uses the line, that is what tells
-// "nothing was sent" from "sent, not answered".
+// line is a small pool of connections for one purpose, so that one kind of traffic cannot starve another. On a Cluster it
+// is one for each node that is used.
 type line struct {
-	*redis.Client
-	sent atomic.Bool
-	last atomic.Pointer[net.Conn] // the connection that was dialed last
+	client *Client
+	size   int
+	reply  time.Duration // bounds the wait for one; -1: only the context does
+	only   *node         // the one that serves all; nil on a Cluster
+
+	mu     sync.Mutex
+	nodes  map[string]*node // on a Cluster, by address
+	closed bool
 }
 
-// newLine makes a line of at most size connections, dialed when needed. go-redis' own retries are off: it would retry a
-// command whose reply was lost, and a claim would run again and again.
-func (c *Client) newLine(size int) *line {
-	l := &line{}
-	o := *c.opts
-	dial := redis.NewDialer(&o)
-	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		l.last.Store(&conn)
-		return watch(conn, &l.sent), nil
+// newLine makes a line of at most size connections, dialed when needed.
+func (c *Client) newLine(size int, reply time.Duration) *line {
+	l := &line{client: c, size: size, reply: reply}
+	if c.cluster == nil {
+		l.only = l.newNode(c.address.hosts[0])
 	}
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.PoolSize, o.PipelinePoolSize = size, -1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = min(c.timeout, 2*time.Second), c.timeout, c.timeout
-	o.ContextTimeoutEnabled = true
-	o.PoolTimeout = c.timeout
-	o.ConnMaxIdleTime = -1
-	o.Protocol, o.DisableIdentity = 2, true // one word a reply word; no CLIENT SETINFO that an ACL would refuse
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	l.Client = redis.NewClient(&o)
 	return l
 }
 
-// abort ends what is under way on a line of one connection. The next use dials anew.
+// at is the part of the line that goes to one node of a Cluster.
+func (l *line) at(addr string) (*node, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, redis.ErrClosed
+	}
+	n := l.nodes[addr]
+	if n == nil {
+		n = l.newNode(addr)
+		if l.nodes == nil {
+			l.nodes = map[string]*node{}
+		}
+		l.nodes[addr] = n
+	}
+	return n, nil
+}
+
+// nodeOf is the part that goes to the node that is thought to serve key.
+func (l *line) nodeOf(ctx context.Context, key string) (*node, error) {
+	if l.only != nil {
+		return l.only, nil
+	}
+	addr, err := l.client.cluster.owner(ctx, slotOf(key))
+	if err != nil {
+		return nil, err
+	}
+	return l.at(addr)
+}
+
+// all are the parts of the line.
+func (l *line) all() []*node {
+	if l.only != nil {
+		return []*node{l.only}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*node, 0, len(l.nodes))
+	for _, n := range l.nodes {
+		all = append(all, n)
+	}
+	return all
+}
+
+// do sends commands to the node that serves key, as one pipeline. What became of each is in it.
+func (l *line) do(ctx context.Context, key string, cmds ...redis.Cmder) {
+	if l.only != nil {
+		l.only.exchange(ctx, cmds...)
+		for _, cmd := range cmds {
+			l.only.learn(cmd.Err())
+		}
+		return
+	}
+	parcels := make([]*parcel, len(cmds))
+	for i, cmd := range cmds {
+		parcels[i] = &parcel{cmd: cmd, slot: slotOf(key), sent: new(bool)}
+	}
+	l.deliver(ctx, parcels)
+}
+
+// abort ends what is under way on a line that one caller at a time uses. The next use dials anew.
 func (l *line) abort() {
-	if last := l.last.Load(); last != nil {
-		_ = below(*last).Close() // TLS itself would say goodbye first, and wait for the other side to take it
+	for _, n := range l.all() {
+		n.abort()
 	}
 }
 
-// below is the connection under TLS, or conn itself.
-func below(conn net.Conn) net.Conn {
-	if t, ok := conn.(*tls.Conn); ok {
-		return t.NetConn()
+// Close ends the connections for good.
+func (l *line) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	var errs []error
+	for _, n := range l.all() {
+		errs = append(errs, n.Close())
 	}
-	return conn
+	return errors.Join(errs...)
 }
-
-// wire notes when a script is written to the connection.
-type wire struct {
-	net.Conn
-	sent *atomic.Bool
-}
-
-// watch wraps a connection. It stays a syscall.Conn, by which go-redis finds out that an idle connection was closed by the
-// server before it sends anything on it. Of a TLS connection that is the one below: what arrives there while it is idle
-// is as good as its end, since nothing was asked.
-func watch(conn net.Conn, sent *atomic.Bool) net.Conn {
-	w := &wire{conn, sent}
-	if sys, ok := below(conn).(syscall.Conn); ok {
-		return struct {
-			*wire
-			syscall.Conn
-		}{w, sys}
-	}
-	return w
-}
-
-// Write marks the line as sent before the first byte leaves. The handshake is no script; a false alarm only makes an
-// answer more careful.
-func (w *wire) Write(b []byte) (int, error) {
-	if start := bytes.ToUpper(b[:min(len(b), 64)]); bytes.Contains(start, []byte("EVAL")) {
-		w.sent.Store(true)
-	}
-	return w.Conn.Write(b)
-}
-
-// QuietDriver turns off go-redis' own log lines for this process: a failed dial is reported by the callers of this
-// package, once, and not by its driver again and again.
-func QuietDriver() { logging.Disable() }

@@ -23,7 +23,8 @@ func (c *Client) Link(queue string) (*Link, error) {
 	if !isQueueName(queue) {
 		return nil, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
 	}
-	return &Link{client: c, queue: queue, keys: keysOf(queue), bulk: c.newLine(1), beat: c.newLine(1), pop: c.newLine(1)}, nil
+	return &Link{client: c, queue: queue, keys: keysOf(queue), bulk: c.newLine(1, c.timeout), beat: c.newLine(1, c.timeout),
+		pop: c.newLine(1, -1)}, nil // a Wait is as long as its context
 }
 
 // Queue returns the name of the queue.

@@ -108,7 +108,6 @@ func (l *line) run(ctx context.Context, calls ...*call) {
 }
 
 func (l *line) send(ctx context.Context, calls []*call, command string, body func(script) string) {
-	l.sent.Store(false)
 	for _, x := range calls {
 		args := make([]any, 0, 3+len(x.keys)+len(x.args))
 		args = append(args, command, body(x.script), len(x.keys))
@@ -117,17 +116,39 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 		}
 		x.cmd = redis.NewStringSliceCmd(ctx, append(args, x.args...)...)
 	}
-	if len(calls) == 1 {
-		_ = l.Process(ctx, calls[0].cmd) // the error is in the command
-	} else {
-		pipe := l.Pipeline()
-		for _, x := range calls {
-			_ = pipe.Process(ctx, x.cmd)
-		}
-		_, _ = pipe.Exec(ctx)
+	if l.only == nil {
+		l.deliver(ctx, parcelsOf(calls))
+		return
 	}
-	for _, x := range calls { // of these alone: some may be sent again, and the line forgets
-		x.sent = l.sent.Load()
+	var sent bool
+	if len(calls) == 1 {
+		sent = l.only.exchange(ctx, calls[0].cmd)
+	} else {
+		cmds := make([]redis.Cmder, len(calls))
+		for i, x := range calls {
+			cmds[i] = x.cmd
+		}
+		sent = l.only.exchange(ctx, cmds...)
+	}
+	for _, x := range calls { // of these alone: some may be sent again, and the node forgets
+		x.sent = sent
+		l.only.learn(x.cmd.Err())
+	}
+}
+
+func parcelsOf(calls []*call) []*parcel {
+	parcels := make([]*parcel, len(calls))
+	for i, x := range calls {
+		parcels[i] = &parcel{cmd: x.cmd, slot: slotOf(x.keys[0]), sent: &x.sent, again: x.again}
+	}
+	return parcels
+}
+
+// again adapts the call to being sent again.
+func (x *call) again() {
+	if x.resent != nil {
+		x.resent(x.args)
+		copy(x.cmd.Args()[3+len(x.keys):], x.args)
 	}
 }
 

@@ -16,7 +16,10 @@ var wakeScript = loadScript("wake")
 func (l *Link) Wait(ctx context.Context, most time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, most+time.Second)
 	defer cancel()
-	err := l.pop.BLPop(ctx, most, l.keys.wake()).Err()
+	key := l.keys.wake()
+	cmd := redis.NewStringSliceCmd(ctx, "BLPOP", key, int64(max(most, time.Second)/time.Second))
+	l.pop.do(ctx, key, cmd)
+	err := cmd.Err()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -11,20 +12,27 @@ import (
 
 // Workers returns what the heartbeats of the living workers of this queue tell. Reads only.
 func (l *Link) Workers(ctx context.Context) ([]WorkerInfo, error) {
-	ids, err := l.beat.ZRange(ctx, l.keys.workers(), 0, -1).Result()
+	key := l.keys.workers()
+	list := redis.NewStringSliceCmd(ctx, "ZRANGE", key, 0, -1)
+	l.beat.do(ctx, key, list)
+	ids, err := list.Result()
 	if err != nil || len(ids) == 0 {
 		return nil, classify(err, true)
 	}
-	pipe := l.beat.Pipeline()
-	beats := make([]*redis.StringCmd, len(ids))
+	beats, cmds := make([]*redis.StringCmd, len(ids)), make([]redis.Cmder, len(ids))
 	for i, id := range ids {
-		beats[i] = pipe.Get(ctx, l.keys.heartbeat(id))
+		beats[i] = redis.NewStringCmd(ctx, "GET", l.keys.heartbeat(id))
+		cmds[i] = beats[i]
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error; a missing key is a dead worker
+	l.beat.do(ctx, key, cmds...) // a missing key is a dead worker
 	var living []WorkerInfo
 	for i, id := range ids {
 		w := WorkerInfo{ID: id}
-		if text, err := beats[i].Result(); err == nil && json.Unmarshal([]byte(text), &w) == nil {
+		text, err := beats[i].Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, classify(err, true)
+		}
+		if err == nil && json.Unmarshal([]byte(text), &w) == nil {
 			living = append(living, w)
 		}
 	}

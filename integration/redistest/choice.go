@@ -18,7 +18,7 @@ type choice struct {
 
 var chosen = sync.OnceValue(func() choice {
 	return choose(os.Getenv("PUNCTUAL_TEST_REDIS"), dockerWorks, func() error {
-		_, err := exec.LookPath("redis-server")
+		_, err := exec.LookPath(program())
 		return err
 	})
 })

@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,10 @@ import (
 	"github.com/testcontainers/testcontainers-go/log"
 )
 
+// image is what containers are made from: PUNCTUAL_TEST_REDIS_IMAGE, if that is set.
+var image = cmp.Or(os.Getenv("PUNCTUAL_TEST_REDIS_IMAGE"), "redis:7-alpine")
+
 const (
-	image = "redis:7-alpine"
 	// lifetime ends a container whose test binary was killed together with its leash.
 	lifetime = 20 * time.Minute
 	// provide bounds the pull of the image.

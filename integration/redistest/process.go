@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,11 @@ import (
 // process is a redis-server process. With a dir it keeps its data there, without one
 // (the shared server) it writes none.
 type process struct {
-	port int
-	args []string
-	dir  string
-	env  []string // beside that of this process, as NAME=value
+	port   int
+	args   []string
+	dir    string
+	env    []string // beside that of this process, as NAME=value
+	config string   // a file that says everything else: of a sentinel, which writes to it
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when cmd has ended
@@ -43,6 +45,9 @@ func (p *process) start(ctx context.Context) error {
 		args = append(args, "--dir", p.dir)
 	}
 	args = append(append(args, persistence(p.dir != "")...), p.args...)
+	if p.config != "" {
+		args = []string{p.config, "--sentinel"}
+	}
 	log, err := os.CreateTemp("", "redistest-*.log")
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (p *process) start(ctx context.Context) error {
 	}
 	p.log = log
 	_ = os.Remove(log.Name()) // read through the open file; nothing to clean up
-	p.cmd = exec.Command("redis-server", args...)
+	p.cmd = exec.Command(program(), args...)
 	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := startBound(p.cmd); err != nil {
@@ -66,6 +71,9 @@ func (p *process) start(ctx context.Context) error {
 	}()
 	return p.awaitReady(ctx)
 }
+
+// program is the redis-server or valkey-server to start: the one of PUNCTUAL_TEST_REDIS_SERVER, else the one on the PATH.
+func program() string { return cmp.Or(os.Getenv("PUNCTUAL_TEST_REDIS_SERVER"), "redis-server") }
 
 func (p *process) awaitReady(ctx context.Context) error {
 	err := poll(ctx, func() error {

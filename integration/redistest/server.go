@@ -17,6 +17,8 @@
 //     rule. Await waits for a condition, so no test sleeps.
 //
 // PUNCTUAL_TEST_REDIS=auto|docker|process|embedded chooses, auto by default.
+// PUNCTUAL_TEST_REDIS_SERVER names the redis-server or valkey-server program, PUNCTUAL_TEST_REDIS_IMAGE the image.
+// NewSentinels(t, replicas) and NewCluster(t, masters, replicas) are groups of processes, each node a Server.
 // No server outlives the test binary, even one that is killed. Nothing here
 // ever touches a Redis that it did not start.
 package redistest

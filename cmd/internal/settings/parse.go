@@ -1,16 +1,15 @@
 package settings
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 // maxSlots bounds the jobs that one worker runs at a time of one queue.
@@ -18,7 +17,6 @@ const maxSlots = 10_000
 
 var (
 	queueName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
-	database  = regexp.MustCompile(`^(/[0-9]{0,9})?$`)
 )
 
 // wanted is the error of a value that may be shown. Its text follows the name of the setting.
@@ -71,15 +69,13 @@ func port(text string) bool {
 	return err == nil || text == ""
 }
 
-// parseRedisURL never repeats any part of the URL in an error, not even what net/url says of it: a password with a slash in
-// it would come out as an invalid port.
+// parseRedisURL never repeats any part of the URL in an error: any may be one of a password.
 func parseRedisURL(s *Settings, value string) error {
-	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || !database.MatchString(u.Path) || !port(u.Port()) {
-		return errors.New("cannot be read (not shown, it may hold a password): it must look like redis://127.0.0.1:6379/0 or " +
-			"rediss://:password@host:6380/0, special characters in the password written as %2F for /, %40 for @")
+	hosts, err := queue.Hosts(value)
+	if err != nil {
+		return fmt.Errorf("must be a Redis URL (not shown, it may hold a password): %w", err)
 	}
-	s.RedisURL, s.RedisHost = Secret(value), net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379"))
+	s.RedisURL, s.RedisHost = Secret(value), hosts
 	return nil
 }
 

@@ -37,7 +37,7 @@ type Slots struct {
 type Settings struct {
 	Env               Env
 	RedisURL          Secret // it may hold a password: show RedisHost
-	RedisHost         string // host:port of RedisURL
+	RedisHost         string // host:port of RedisURL, or several with commas between
 	HTTPAddr          string
 	WorkerHTTPAddr    string // empty: no probes
 	JWTSecret         Secret // empty only for programs that can do without

@@ -78,6 +78,8 @@ var good = map[string][]struct {
 		{"rediss://user:p%2Fw@redis.example:6380/3", func(s Settings) any { return s.RedisHost }, "redis.example:6380"},
 		{"redis://redis", func(s Settings) any { return s.RedisHost }, "redis:6379"},
 		{"redis://[::1]:7000/", func(s Settings) any { return s.RedisHost }, "[::1]:7000"},
+		{"redis+sentinel://:p@a,b:1/jobs/3?sentinel_password=x", func(s Settings) any { return s.RedisHost }, "a:26379,b:1"},
+		{"rediss+cluster://u:p@a,[::1]:1", func(s Settings) any { return s.RedisHost }, "a:6379,[::1]:1"},
 		{"redis://:secret@h:1/0", func(s Settings) any { return string(s.RedisURL) }, "redis://:secret@h:1/0"},
 	},
 	"HTTP_ADDR": {{":9090", func(s Settings) any { return s.HTTPAddr }, ":9090"}, {"[::1]:0", func(s Settings) any { return s.HTTPAddr }, "[::1]:0"}},
@@ -131,7 +133,8 @@ func TestBadValues(t *testing.T) {
 	bad := map[string][]string{
 		"APP_ENV": {"dev", "Production", " develop"},
 		"REDIS_URL": {"127.0.0.1:6379", "http://127.0.0.1:6379", "redis://", "redis://h:port/0", "redis://h:70000", "redis://h/zero",
-			"redis://h/0/1", "unix:///tmp/redis.sock"},
+			"redis://h/0/1", "unix:///tmp/redis.sock", "redis://a,b/0", "redis+sentinel://a,b", "redis+cluster://a/1", "redis+other://a",
+			"redis+sentinel://a,:1/jobs", "rediss://h?cert=/none", "redis://h?ca=/none", "rediss://h?ca=/none", "redis://h?sentinel_username=x"},
 		"HTTP_ADDR":          {"8080", "localhost", ":http", ":65536", ":-1", "a:b:1", ":"},
 		"WORKER_HTTP_ADDR":   {"8081", ":x"},
 		"JWT_SECRET":         {"short", longEnough[1:]},

@@ -25,7 +25,7 @@ type setting struct {
 var table = []setting{
 	{Name: "APP_ENV", Default: "develop", Meaning: "develop, staging or production",
 		parse: func(s *Settings, v string) error { return oneOf(&s.Env, v, Develop, Staging, Production) }},
-	{Name: "REDIS_URL", Default: "redis://127.0.0.1:6379/0", Meaning: "the Redis that holds the jobs; rediss:// for TLS",
+	{Name: "REDIS_URL", Default: "redis://127.0.0.1:6379/0", Meaning: "the Redis that holds the jobs; rediss:// for TLS, redis+sentinel:// and redis+cluster:// for Sentinel and Cluster",
 		parse: parseRedisURL},
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Elsewhere: ":8080", Meaning: "where the API listens",
 		parse: func(s *Settings, v string) error { return address(&s.HTTPAddr, v) }},
