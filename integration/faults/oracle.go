@@ -156,11 +156,12 @@ func (s *Scene) count(v history.Verdict) {
 	r.Starts += v.Runs
 	for _, f := range v.Findings {
 		switch {
-		case f.Rule == history.Duplicated && f.Allowed:
+		case f.Rule == history.Duplicated && (f.Allowed || s.Rules.MayLose):
 			r.Duplicates++
 		case f.Rule == history.Duplicated:
 			r.DuplicatesRefused++
 		case f.Allowed:
+		case s.Rules.MayLose && f.Rule != history.Lost && slices.Contains(rolledBack, f.Rule): // not a rule here
 		case f.Rule == history.Lost:
 			r.Lost++
 		case f.Rule == history.Unexpected:

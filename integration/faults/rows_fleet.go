@@ -13,7 +13,8 @@ import (
 )
 
 // fleetRows: all processes at once, their clocks and their versions.
-var fleetRows = map[string]func(*Run){"R24": clientClocks, "R35": versions, "R37": storm, "R38": allGone}
+var fleetRows = map[string]func(*Run){"R24": clientClocks, "R35": versions, "R37": storm, "R38": allGone,
+	"R39": func(r *Run) { soak(r, r.For(20*time.Second, 5*time.Minute)) }}
 
 // clientClocks runs API and worker with a clock that is an hour off, and with one that steps while they run.
 func clientClocks(r *Run) {

@@ -18,13 +18,19 @@ var jobRows = map[string]func(*Run){"R32": sameInstant, "R36": deadBeyondBound}
 func sameInstant(r *Run) {
 	jobs := r.Times(5_000, 100_000)
 	r.Scene(fmt.Sprintf("%d jobs due at once", jobs), Setup{Timing: Default}, func(s *Scene) {
-		s.fill(jobs, time.Hour, nil)
+		due := s.Client.Time(s.Context()).Val().Add(r.For(4*time.Second, 30*time.Second)).UnixMilli()
+		told := s.ownHistory()
+		s.fill(jobs, time.Hour, nil, func(e queue.Event) { // what allDueAt makes of it
+			if e.Res == queue.ResOK {
+				e.DueMS = due
+			}
+			told(e)
+		})
 		for range r.Times(3, 10) {
 			s.Worker("WORKER_CONCURRENCY=50")
 		}
 		s.Redis.Config(s.T, "slowlog-log-slower-than", "5000") // µs
 		s.Redis.Config(s.T, "slowlog-max-len", "1000")
-		due := s.Client.Time(s.Context()).Val().Add(2 * time.Second).UnixMilli()
 		s.allDueAt(jobs, due)
 		r.Injected()
 		redistest.Await(s.T, 2*time.Minute, "all to be done", func() bool {
@@ -45,9 +51,9 @@ func sameInstant(r *Run) {
 }
 
 // fill writes many jobs by the Go API, in calls of 1,000.
-func (s *Scene) fill(jobs int, delay time.Duration, payload []byte) {
+func (s *Scene) fill(jobs int, delay time.Duration, payload []byte, told func(queue.Event)) {
 	s.Helper()
-	q, err := queue.Open(s.Context(), s.URL, queue.Options{History: s.ownHistory()})
+	q, err := queue.Open(s.Context(), s.URL, queue.Options{History: told})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -88,7 +94,7 @@ func (s *Scene) allDueAt(jobs int, due int64) {
 func deadBeyondBound(r *Run) {
 	dead, kept := r.Times(500, 20_000), r.Times(100, 5_000)
 	r.Scene(fmt.Sprintf("%d dead jobs, %d kept", dead, kept), Setup{}, func(s *Scene) {
-		s.fill(dead, 0, []byte(`1`)) // no message: a permanent failure
+		s.fill(dead, 0, []byte(`1`), s.ownHistory()) // no message: a permanent failure
 		s.Worker("WORKER_CONCURRENCY=50", fmt.Sprintf("DEAD_MAX=%d", kept))
 		r.Injected()
 		redistest.Await(s.T, 2*time.Minute, "the surplus to be dropped", func() bool {

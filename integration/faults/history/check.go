@@ -56,6 +56,7 @@ type settle struct {
 	answer queue.Outcome
 	at     int64 // ms by the clock of Redis
 	delay  int64
+	stale  bool // claimed under an id that the worker has had before: it must be answered lost
 }
 
 // applied: it changed the job. May: nobody knows.
@@ -76,6 +77,7 @@ type checker struct {
 	jobs     map[jobKey]*job
 	order    []*job
 	claims   map[claimKey]*claim
+	numbers  map[procKey]bool // elements that a process has claimed, under whatever worker id
 	calls    map[callKey]*call
 	workers  map[string]*worker
 	queues   map[string]*watch
@@ -107,7 +109,7 @@ func Check(h History, rules Rules) Verdict {
 
 // gather reads all events.
 func gather(h History, rules Rules) *checker {
-	c := &checker{rules: rules, jobs: map[jobKey]*job{}, claims: map[claimKey]*claim{}, calls: map[callKey]*call{},
+	c := &checker{rules: rules, jobs: map[jobKey]*job{}, claims: map[claimKey]*claim{}, numbers: map[procKey]bool{}, calls: map[callKey]*call{},
 		workers: map[string]*worker{}, queues: map[string]*watch{}, enqueues: map[procKey][]*enqueue{},
 		settles: map[claimKey]*settle{}, spans: map[procKey]*span{}, reaps: map[procKey]*reap{}, clocks: map[string]*Event{}, late: map[int64]int{}}
 	for _, e := range h.Events {
@@ -237,6 +239,7 @@ func (c *checker) claimed(e *Event, x *call) {
 		}
 	}
 	c.claims[key] = n
+	c.numbers[procKey{e.Proc, e.Element}] = true
 	j.claims = append(j.claims, n)
 	c.verdict.Claims++
 	c.living(n, x)
@@ -249,7 +252,7 @@ func (c *checker) takeSettle(e *Event) {
 		c.settles[key] = s
 		if n := c.claims[key]; n != nil {
 			n.settles = append(n.settles, s)
-		} else {
+		} else if s.stale = c.numbers[procKey{e.Proc, e.Element}]; !s.stale {
 			c.find("I6", e.Queue, e.ID, e.Worker+" settles "+e.Element+", which it never claimed")
 		}
 		return
@@ -263,5 +266,8 @@ func (c *checker) takeSettle(e *Event) {
 	s.res, s.answer, s.at = e.Res, e.Outcome, e.RedisMS
 	if e.Res != queue.ResUnknown {
 		s.to = e.MonoNS
+	}
+	if s.stale && s.applied() {
+		c.find("I6", e.Queue, e.ID, e.Worker+" has settled "+e.Element+" as "+string(s.answer)+", which it had claimed under another id")
 	}
 }

@@ -173,6 +173,9 @@ func TestRules(t *testing.T) {
 		}, rules: Rules{Final: nothing}},
 		{name: "a result is taken twice", tell: func(s *story) { e := begun(s); s.settle("a", e, retry, retry); s.settle("a", e, retry, retry) },
 			want: "I6: q/x: 2 results"},
+		{name: "a result under a new id", tell: func(s *story) { begun(s); reaped(s); s.renamed("a", "1:x", lost) }},
+		{name: "a result under a new id that counted", tell: func(s *story) { begun(s); reaped(s); s.renamed("a", "1:x", done) },
+			want: "I6: q/x: under another id"},
 		{name: "a result of a claim that never was", tell: func(s *story) { begun(s); s.settle("b", "7:x", done, lost) }, want: "I6: q/x: never claimed"},
 
 		{name: "done twice", tell: func(s *story) {

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/punctualq/punctual/queue"
@@ -109,6 +110,15 @@ func (s *story) settleRes(worker, element string, wanted queue.Outcome, res queu
 	s.ask("p"+worker, e)
 	e.Outcome = answer
 	return s.answer("p"+worker, res, e)
+}
+
+// renamed: a worker that has taken a new id reports a result of a claim it made before.
+func (s *story) renamed(worker, element string, answer queue.Outcome) {
+	_, id, _ := strings.Cut(element, ":")
+	e := Event{Op: queue.OpSettle, Worker: worker + "2", Element: element, ID: id, Outcome: queue.OutcomeDone}
+	s.ask("p"+worker, e)
+	e.Outcome = answer
+	s.answer("p"+worker, queue.ResOK, e)
 }
 
 func (s *story) reap(by, victim, verdict string) {
