@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -65,6 +66,8 @@ type Event struct {
 	Mode     string  `json:"mode,omitempty"`
 	Cause    string  `json:"cause,omitempty"`
 	Error    string  `json:"error,omitempty"`
+
+	Goroutines int `json:"goroutines,omitempty"` // of the process, told with each heartbeat and observe
 }
 
 // HistoryTo makes an Options.History that writes each event to w as one line of JSON, in one Write before it returns. It numbers
@@ -80,6 +83,9 @@ func HistoryTo(w io.Writer, proc string, fail func(error)) func(Event) {
 		defer mu.Unlock()
 		seq++
 		e.Seq, e.Proc, e.MonoNS = seq, proc, monotonic()
+		if e.Op == OpHeartbeat || e.Op == OpObserve {
+			e.Goroutines = runtime.NumGoroutine()
+		}
 		line, err := json.Marshal(e)
 		if err == nil {
 			_, err = w.Write(append(line, '\n'))

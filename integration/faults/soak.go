@@ -39,8 +39,8 @@ func soak(r *Run, length time.Duration) {
 		load.Stop()
 		for _, name := range slices.Sorted(maps.Keys(watched)) {
 			after := sizeOf(watched[name])
-			for i, what := range []string{"memory of the %s", "open files of the %s", "threads of the %s"} {
-				unit := []string{"MiB", "", ""}[i]
+			for i, what := range []string{"memory of the %s", "open files of the %s", "threads of the %s", "goroutines of the %s"} {
+				unit := []string{"MiB", "", "", ""}[i]
 				r.Figure(fmt.Sprintf(what, name)+" after the first fault", before[name][i], unit, "")
 				r.Figure(fmt.Sprintf(what, name)+" at the end", after[i], unit, "")
 			}
@@ -149,12 +149,14 @@ func (n *nemesis) full() {
 	n.s.Redis.Config(n.s.T, "maxmemory", "2gb")
 }
 
-// size is resident memory (MiB), open files and threads of a process.
-type size [3]float64
+// size is resident memory (MiB), open files, threads and goroutines of a process.
+type size [4]float64
 
 var statusLines = regexp.MustCompile(`(?m)^(VmRSS|Threads):\s+(\d+)`)
 
-// sizeOf reads them from /proc; zeros where there is none.
+var goroutines = regexp.MustCompile(`"goroutines":(\d+)`)
+
+// sizeOf reads them from /proc and from the last heartbeat in its history; zeros where there is none.
 func sizeOf(p *Process) (s size) {
 	dir := filepath.Join("/proc", strconv.Itoa(p.Pid()))
 	text, _ := os.ReadFile(filepath.Join(dir, "status"))
@@ -168,5 +170,9 @@ func sizeOf(p *Process) (s size) {
 	}
 	files, _ := os.ReadDir(filepath.Join(dir, "fd"))
 	s[1] = float64(len(files))
+	text, _ = os.ReadFile(p.history)
+	if told := goroutines.FindAllSubmatch(text[max(0, len(text)-1<<20):], -1); len(told) > 0 {
+		s[3], _ = strconv.ParseFloat(string(told[len(told)-1][1]), 64)
+	}
 	return s
 }
