@@ -113,7 +113,7 @@ var ofRights = []refusal{
 	{name: "WRONGPASS", says: "WRONGPASS ", ready: "redis-unavailable",
 		begin: func(x *refused) { x.do("ACL", "SETUSER", user, "resetpass", ">another"); x.disconnect(user) },
 		end:   func(x *refused) { x.do("ACL", "SETUSER", user, "resetpass", ">"+x.password) }},
-	{name: "NOPERM", says: "NOPERM ", ready: "redis-unavailable",
+	{name: "NOPERM", says: "NOPERM ", ready: "redis-not-permitted",
 		begin: func(x *refused) { x.do("ACL", "SETUSER", user, "-@all") },
 		end:   func(x *refused) { x.do("ACL", "SETUSER", user, "+@all") }},
 }
