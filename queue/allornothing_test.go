@@ -55,6 +55,16 @@ var rareScenarios = []scenario{
 		_, err := r.link.Heartbeat(r.Context(), queue.WorkerInfo{ID: "v"}, queue.Timing{Interval: time.Second, TTL: time.Hour}, true)
 		equal(r, "refused", errors.Is(err, queue.ErrTiming), true)
 	}},
+	{"heartbeat and reap after the clock stepped back", func(r *rig) {
+		r.register("w", "v")
+		r.do("ZADD", k("workers"), "XX", r.now()+time.Hour.Milliseconds(), "v")
+		r.do("HSET", k("meta"), "window_seen", r.now()+bound.Milliseconds())
+	}, func(r *rig, _ bool) {
+		_, _ = r.beat("w", false)
+		r.kill("v")
+		r.do("SET", k("heartbeat:v"), "{}", "PX", (timing.TTL + time.Hour).Milliseconds())
+		r.reap("v")
+	}},
 	{"reap of attempts that are no number", func(r *rig) { r.register("w"); r.putNow(2); r.take("w", 2) }, func(r *rig, _ bool) {
 		r.do("HSET", k("attempts"), strings.SplitN(r.elements()[0], ":", 2)[1], "junk")
 		r.kill("w")
