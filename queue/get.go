@@ -84,9 +84,12 @@ func (l *Link) Held(ctx context.Context, elements []string) ([]Claimed, error) {
 	}
 	claimed := make([]Claimed, len(elements))
 	for i, e := range elements {
-		record, _ := records.Val()[i].(string)
+		record, there := records.Val()[i].(string)
 		attempt, _ := attempts.Val()[i].(string)
 		job, corrupt := decodeJob(l.queue, ids[i], record)
+		if !there {
+			corrupt = fmt.Errorf("record of job %s is missing", ids[i])
+		}
 		claimed[i] = Claimed{Element: e, Job: job, Attempt: max(1, int(millis(attempt))), Due: now.Val(), At: now.Val(), Corrupt: corrupt}
 	}
 	return claimed, nil

@@ -116,6 +116,7 @@ func TestHeld(t *testing.T) {
 	}
 	equal(t, "type", held[0].Job.Type, "mail")
 	equal(t, "element", held[4].Element, "foreign")
+	equal(t, "reason", held[2].Corrupt.Error(), "record of job gone is missing") // not that it is no JSON
 	if held, err := r.link.Held(t.Context(), nil); held != nil || err != nil {
 		t.Errorf("%v, %v", held, err)
 	}

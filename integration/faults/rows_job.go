@@ -12,7 +12,7 @@ import (
 )
 
 // jobRows: jobs and records that do harm.
-var jobRows = map[string]func(*Run){"R32": sameInstant, "R26": poison, "R27": misbehaved, "R36": deadBeyondBound}
+var jobRows = map[string]func(*Run){"R32": sameInstant, "R26": poison, "R27": misbehaved, "R34": corrupt, "R36": deadBeyondBound}
 
 // sameInstant makes very many jobs due at the same millisecond, with idle workers waiting for it.
 func sameInstant(r *Run) {
