@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -88,21 +89,50 @@ func (s *Scene) leaked() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var leaked []string
+	seen := map[string]bool{}
 	allowed := persistent
 	if s.Rules.Undrained {
 		allowed = append(slices.Clone(persistent), Key("scheduled"))
 	}
-	for it := s.Client.Scan(ctx, 0, "punctual:*", 1000).Iterator(); it.Next(ctx); {
-		key := it.Val()
-		if !slices.Contains(allowed, key) && !strings.Contains(key, ":idempotency:") {
+	keys, err := s.keys(ctx)
+	if err != nil {
+		s.Errorf("look for keys that are left: %v", err)
+	}
+	for _, key := range keys { // a key that two nodes have is left on one of them
+		if seen[key] || !slices.Contains(allowed, key) && !strings.Contains(key, ":idempotency:") {
 			leaked = append(leaked, key)
 		}
+		seen[key] = true
 	}
 	if len(leaked) > 0 {
 		s.Errorf("keys are left: %v", leaked)
 	}
 	defer s.Run.Result.lock()()
 	s.Run.Result.LeakedKeys += len(leaked)
+}
+
+// keys are all of ours, on all servers that are masters.
+func (s *Scene) keys(ctx context.Context) (keys []string, err error) {
+	var mu sync.Mutex
+	scan := func(ctx context.Context, one redis.Cmdable) error {
+		mu.Lock()
+		defer mu.Unlock()
+		found := map[string]bool{} // SCAN may tell of a key twice
+		it := one.Scan(ctx, 0, "punctual:*", 1000).Iterator()
+		for it.Next(ctx) {
+			if !found[it.Val()] {
+				keys = append(keys, it.Val())
+			}
+			found[it.Val()] = true
+		}
+		return it.Err()
+	}
+	if nodes, ok := s.Client.(*redis.ClusterClient); ok {
+		err = nodes.ForEachMaster(ctx, func(ctx context.Context, one *redis.Client) error { return scan(ctx, one) })
+		return keys, err
+	}
+	err = scan(ctx, s.Client)
+	return keys, err
 }
 
 // judge has the checker read what all processes have written.
@@ -183,18 +213,18 @@ func (s *Scene) count(v history.Verdict) {
 
 // left is what the queue holds now.
 func (s *Scene) left() (history.State, error) {
-	if one, ok := s.Client.(*redis.Client); ok {
+	switch c := s.Client.(type) {
+	case *redis.Client:
+		return history.Left(s.Context(), c, "default")
+	case *redis.ClusterClient:
+		one, err := c.MasterForKey(s.Context(), Key("scheduled"))
+		if err != nil {
+			return history.State{}, err
+		}
 		return history.Left(s.Context(), one, "default")
+	default:
+		return history.State{}, fmt.Errorf("a client of type %T: what is left is not known", c)
 	}
-	state := history.State{Queue: "default"}
-	var err error
-	if state.Scheduled, err = s.Client.ZRange(s.Context(), Key("scheduled"), 0, -1).Result(); err == nil {
-		state.Dead, err = s.Client.ZRange(s.Context(), Key("dead"), 0, -1).Result()
-	}
-	for id := range s.Holders() {
-		state.Processing = append(state.Processing, id)
-	}
-	return state, err
 }
 
 // asleep finds in a history when the processes that were stopped could not run.

@@ -100,7 +100,10 @@ type parked struct {
 }
 
 // park registers jobs as fast as a few callers can until stop.
-func (s *Scene) park(server *Process) *parked {
+func (s *Scene) park(server *Process) *parked { return s.parkFor(server, parkedFor) }
+
+// parkFor is park of jobs that wait for another time.
+func (s *Scene) parkFor(server *Process, wait time.Duration) *parked {
 	p := &parked{}
 	stop := make(chan struct{})
 	var posting sync.WaitGroup
@@ -115,7 +118,7 @@ func (s *Scene) park(server *Process) *parked {
 					return
 				case <-tick.C:
 				}
-				if a := s.Post(server, Job{Message: "parked", Delay: int(parkedFor.Seconds())}); a.Status == http.StatusCreated {
+				if a := s.Post(server, Job{Message: "parked", Delay: int(wait.Seconds())}); a.Status == http.StatusCreated {
 					p.mu.Lock()
 					p.ids, p.at = append(p.ids, a.JobID), append(p.at, time.Now())
 					p.mu.Unlock()
