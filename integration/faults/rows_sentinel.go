@@ -43,7 +43,7 @@ func sentinelFailover(r *Run) {
 }
 
 func sentinelScene(r *Run, mode string, times int, args ...string) {
-	group := redistest.NewSentinels(r.T, 2, args...)
+	group := redistest.NewSentinels(r.T, 2, append(args, redistest.Watched()...)...)
 	group.PrepareSplit(r.T)
 	r.Scene(mode, Setup{URL: group.URL(), Client: group.Client(r.T)}, func(s *Scene) {
 		s.Rules = Rules{MayLose: true}
@@ -83,11 +83,11 @@ func (s *Scene) takeOver(group *redistest.Sentinels, way takeover, server *Proce
 	s.Run.Injected()
 	redistest.Await(s.T, 20*time.Second, "another master", func() bool { m := group.Master(s.T); return m != nil && m != old })
 	fresh := group.Master(s.T)
-	load.AwaitCreated(s.T, back)
-	if way.full { // the old one may be written to until it is told, some 8 s later
+	load.AwaitCreated(s.T, 5*back) // with min-replicas-to-write once the other replica follows
+	if way.full {                  // the old one may be written to until it is told, some 8 s later
 		way.end(s, group, old)
 		s.awaitFollower(old, fresh)
-		load.AwaitCreated(s.T, back)
+		load.AwaitCreated(s.T, 5*back)
 	}
 	parked.stop()
 	l.count(s, fresh.Client(), parked)
@@ -109,6 +109,3 @@ func (s *Scene) awaitFollower(replica, of *redistest.Server) {
 		return strings.Contains(text, "master_port:"+port+"\r") && strings.Contains(text, "master_link_status:up")
 	})
 }
-
-func staleReplica(r *Run) { r.NotTried("x") }
-func clusterChanges(r *Run) { r.NotTried("x") }

@@ -24,31 +24,36 @@ func (n *Nodes) Client(t testing.TB) *redis.ClusterClient {
 	return c
 }
 
-// watcher is the user as whom sentinels and replicas talk to servers after PrepareSplit.
+// watcher is the user as whom sentinels and replicas talk to servers with the arguments Watched.
 const watcher = "watcher"
 
-// PrepareSplit makes sentinels and replicas talk to the servers as a user of their own, so that CutOff can tell them from
-// clients. It returns when the sentinels do.
+// Watched are arguments of servers for NewSentinels by which CutOff can tell sentinels and replicas from clients. Call
+// PrepareSplit then.
+func Watched() []string {
+	return []string{"--user", watcher, "on", ">" + watcher, "~*", "&*", "+@all", "--masteruser", watcher, "--masterauth", watcher}
+}
+
+// PrepareSplit makes the sentinels talk to the servers as a user of their own, and returns when they do.
 func (s *Sentinels) PrepareSplit(t testing.TB) {
 	t.Helper()
-	for _, server := range s.Servers {
-		s.Rejoin(t, server)
-		server.Config(t, "masteruser", watcher)
-		server.Config(t, "masterauth", watcher)
-	}
 	for _, one := range s.Sentinels {
 		must(t, one.client.Do(t.Context(), "SENTINEL", "SET", masterName, "auth-user", watcher).Err())
 		must(t, one.client.Do(t.Context(), "SENTINEL", "SET", masterName, "auth-pass", watcher).Err())
 	}
 	for _, server := range s.Servers {
-		for _, line := range strings.Split(server.client.ClientList(t.Context()).Val(), "\n") {
+		for line := range strings.Lines(server.client.ClientList(t.Context()).Val()) {
 			var id int
 			if _, err := fmt.Sscanf(line, "id=%d ", &id); err == nil && strings.Contains(line, " name=sentinel-") {
 				_ = server.client.ClientKillByFilter(t.Context(), "ID", fmt.Sprint(id)).Err() // it may be gone
 			}
 		}
 		Await(t, operation, "the sentinels to have logged in", func() bool {
-			n := strings.Count(server.client.ClientList(t.Context()).Val(), " user="+watcher+" ")
+			n := 0
+			for line := range strings.Lines(server.client.ClientList(t.Context()).Val()) {
+				if strings.Contains(line, " name=sentinel-") && strings.Contains(line, " user="+watcher+" ") {
+					n++
+				}
+			}
 			return n >= 2*len(s.Sentinels) // each has one connection for commands and one that listens
 		})
 	}
@@ -65,5 +70,5 @@ func (s *Sentinels) CutOff(t testing.TB, server *Server) {
 // Rejoin ends CutOff.
 func (s *Sentinels) Rejoin(t testing.TB, server *Server) {
 	t.Helper()
-	must(t, server.client.Do(t.Context(), "ACL", "SETUSER", watcher, "on", ">"+watcher, "~*", "&*", "+@all").Err())
+	must(t, server.client.Do(t.Context(), "ACL", "SETUSER", watcher, "+@all").Err())
 }
