@@ -6,6 +6,7 @@ replace github.com/punctualq/punctual => ../..
 
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/punctualq/punctual v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0

@@ -66,8 +66,14 @@ func (s *settle) may() bool     { return s.res == queue.ResInvoke || s.res == qu
 // call is one claim call.
 type call struct {
 	span
-	answered bool
+	worker, queue string
+	number        int64
+	answered      bool
+	untold        int // jobs it was answered with, and the process was killed before it wrote so
 }
+
+// unknown: it may have taken jobs that nobody knows of.
+func (x *call) unknown() bool { return !x.answered || x.untold > 0 }
 
 // checker goes over a history once, and then over each job.
 type checker struct {
@@ -122,7 +128,7 @@ func gather(h History, rules Rules) *checker {
 	c.verdict.Events = len(h.Events)
 	for _, x := range c.calls {
 		c.verdict.steps++
-		c.loose = c.loose || !x.answered
+		c.loose = c.loose || x.unknown()
 	}
 	for _, r := range c.reaps {
 		c.verdict.steps++
@@ -208,14 +214,17 @@ func (c *checker) takeClaim(e *Event) {
 		if x != nil {
 			c.find("I5", e.Queue, "", "worker "+e.Worker+" used the claim number of an earlier claim again")
 		}
-		c.calls[key] = &call{span: span{e.MonoNS, forever}}
+		c.calls[key] = &call{span: span{e.MonoNS, forever}, worker: e.Worker, queue: e.Queue, number: e.Number}
 	case x == nil:
 		c.find("history", e.Queue, e.ID, "a claim was answered that was never sent")
 	case e.ID == "":
 		if e.Res != queue.ResUnknown {
-			x.to, x.answered = e.MonoNS, true
+			x.to, x.answered, x.untold = e.MonoNS, true, e.Count
 		}
 	default:
+		if e.Op == queue.OpClaim {
+			x.untold--
+		}
 		c.claimed(e, x)
 	}
 }

@@ -16,6 +16,7 @@ type worker struct {
 	letGo           bool            // it may have left: then its heartbeat is gone, whatever is on its list
 	beat            span            // its last heartbeat that was answered
 	running         map[*claim]bool // whose contexts have not ended
+	reaps           []*reap         // all of it that may have moved jobs
 }
 
 // watch is what the history tells of the observation window of one queue. Only what is certain counts: an observation has
@@ -125,7 +126,8 @@ func (c *checker) takeReap(e *Event) {
 	key := procKey{e.Proc, "reap" + e.Worker}
 	w := c.worker(e)
 	if e.Res == queue.ResInvoke {
-		c.reaps[key] = &reap{span{e.MonoNS, forever}, w}
+		r := &reap{span: span{e.MonoNS, forever}, victim: w}
+		c.reaps[key], w.reaps = r, append(w.reaps, r)
 		return
 	}
 	r := c.reaps[key]
@@ -134,11 +136,12 @@ func (c *checker) takeReap(e *Event) {
 		return
 	}
 	delete(c.reaps, key)
+	r.idle = e.Res == queue.ResFail || e.Res == queue.ResOK && e.Outcome != "reaped"
 	switch {
 	case e.Res != queue.ResOK: // it may have happened all the same
 		r.may()
 	case e.Outcome == "reaped":
-		r.to = e.MonoNS
+		r.to, r.left = e.MonoNS, e.Left > 0
 		r.may()
 		c.verdict.Reaps++
 		c.proven(e, w, r.span)
@@ -152,6 +155,8 @@ func (c *checker) takeReap(e *Event) {
 type reap struct {
 	span
 	victim *worker
+	idle   bool // it moved nothing
+	left   bool // jobs were left on the list
 }
 
 // may notes that it may have happened.
