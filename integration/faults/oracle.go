@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -159,7 +160,23 @@ func (s *Scene) judge() {
 	if err := v.Err(except...); err != nil {
 		s.Error(err)
 	}
+	s.ordered(h)
 	s.count(v)
+}
+
+// ordered asks whether the operations on each job have an order that explains their answers, unless the fault itself made
+// Redis forget or was damage that somebody mended. The pictures lie beside the histories that are kept.
+func (s *Scene) ordered(h history.History) {
+	s.Helper()
+	if s.Rules.MayLose || s.Rules.ClockSteps || s.Rules.Damaged {
+		return
+	}
+	switch err := history.Linearizable(h, s.kept); {
+	case errors.Is(err, history.ErrUndecided):
+		s.Log(err)
+	case err != nil:
+		s.Error(err)
+	}
 }
 
 // told checks that every job that a client was told of with 201 stands in the history as acknowledged: the history is believed.

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,7 @@ type Scene struct {
 	Rules  Rules
 
 	dir       string // of the histories
+	kept      string // where those of a scene that fails go; not there before
 	settings  []string
 	processes []*Process
 	own       int // histories of the test process
@@ -62,7 +64,8 @@ type Scene struct {
 func (r *Run) Scene(name string, setup Setup, play func(*Scene)) {
 	r.Helper()
 	r.T.Run(name, func(t *testing.T) {
-		s := &Scene{T: t, Run: r, URL: setup.URL, Client: setup.Client, Timing: setup.Timing, dir: t.TempDir(), settings: setup.Settings}
+		s := &Scene{T: t, Run: r, URL: setup.URL, Client: setup.Client, Timing: setup.Timing, dir: t.TempDir(), settings: setup.Settings,
+			kept: filepath.Join(os.TempDir(), "punctual-history-"+rand.Text()[:10])}
 		if s.Timing == (Timing{}) {
 			s.Timing = Fast
 		}
@@ -208,11 +211,11 @@ func (s *Scene) stopAll() {
 
 // keepHistory copies the histories of a failed scene to where they outlive the test.
 func (s *Scene) keepHistory() {
-	dir, err := os.MkdirTemp("", "punctual-history-")
-	if err == nil {
-		err = os.CopyFS(dir, os.DirFS(s.dir))
+	if err := os.CopyFS(s.kept, os.DirFS(s.dir)); err != nil {
+		s.Logf("the histories cannot be kept: %v", err)
+		return
 	}
-	s.Logf("histories kept in %s (%v)", dir, err)
+	s.Logf("histories kept in %s", s.kept)
 }
 
 // Holders tells which worker holds each job that is processed; nil while Redis is away.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,7 +31,7 @@ const (
 // Linearizable asks of each job whether there is an order of all operations on it, each at one instant between being sent and
 // being answered, in which every answer is right; an operation that was not answered may have run at any time since, or never.
 // It needs no clock of Redis. The history must begin with an empty queue, Redis must not have lost anything, nor anybody
-// mended it. An error names the jobs for which there is none, and the pages in pictureDir that show the operations and how
+// mended it. An error names the jobs for which there is none, and the pages in pictureDir, which is made if need be, that show the operations and how
 // far an order could be found; or it is ErrUndecided.
 func Linearizable(h History, pictureDir string) error {
 	if len(h.Events) > mostEvents {
@@ -180,7 +181,7 @@ var unfit = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
 // draw writes the page that shows why there is no order, and says where it is.
 func (c *checker) draw(j *job, info porcupine.LinearizationInfo, dir string) error {
 	path := filepath.Join(dir, "linear-"+unfit.ReplaceAllString(j.queue+"-"+j.id, "_")+".html")
-	if err := porcupine.VisualizePath(c.model(j), info, path); err != nil {
+	if err := cmp.Or(os.MkdirAll(dir, 0o755), porcupine.VisualizePath(c.model(j), info, path)); err != nil {
 		path = "not drawn: " + err.Error()
 	}
 	return fmt.Errorf("%s/%s is not linearizable: no order of its operations explains all answers (%s)", j.queue, j.id, path)

@@ -129,7 +129,7 @@ func TestProcesses(t *testing.T) {
 	if err := errors.Join(v.Err(), Linearizable(h, dir)); err != nil {
 		t.Error(err)
 	}
-	if v.Acked < 41 || v.Done != v.Attempted || v.Runs <= v.Done || v.Reaps == 0 || len(v.Of(Duplicated)) == 0 {
+	if v.Acked < 41 || v.Done != v.Attempted || v.Runs <= v.Done || len(v.Of(Duplicated)) == 0 {
 		t.Errorf("not what was played: %+v", v)
 	}
 	t.Logf("%d events, %d jobs, %d runs, %d run again, lateness %v", v.Events, v.Jobs, v.Runs, len(v.Of(Duplicated)), v.Lateness)
