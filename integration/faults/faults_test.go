@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -48,6 +48,7 @@ func TestFaults(t *testing.T) {
 	if *scale != string(Quick) && *scale != string(Full) {
 		t.Fatalf("scale %q: use quick or full", *scale)
 	}
+	redistest.NeedProcess(t)
 	t.Logf("repeat this run with SEED=%d SCALE=%s", *seed, *scale)
 	named := strings.Fields(*wanted)
 	matrix := Matrix()
@@ -72,18 +73,7 @@ func TestFaults(t *testing.T) {
 // play runs one row and keeps its result.
 func play(t *testing.T, row Row, named bool) {
 	result := &Result{Row: row.ID, Scale: *scale, Seed: *seed}
-	begin := time.Now()
-	t.Cleanup(func() {
-		result.TookMS = time.Since(begin).Milliseconds()
-		switch {
-		case t.Failed():
-			result.State = Failed
-		case result.Injected == 0:
-			result.State = NotTried
-		default:
-			result.State = Passed
-		}
-		t.Log(result.Line())
+	conclude(t, result, func() {
 		finished.Lock()
 		defer finished.Unlock()
 		finished.results = append(finished.results, result)
@@ -101,21 +91,39 @@ func play(t *testing.T, row Row, named bool) {
 	}
 }
 
+// conclude settles a result when the test ends, and has it kept.
+func conclude(t *testing.T, result *Result, keep func()) {
+	begin := time.Now()
+	t.Cleanup(func() {
+		result.TookMS = time.Since(begin).Milliseconds()
+		switch {
+		case t.Failed():
+			result.State = Failed
+		case result.Injected == 0:
+			result.State = NotTried
+		default:
+			result.State = Passed
+		}
+		t.Log(result.Line())
+		keep()
+	})
+}
+
 // publish saves the results and, after a full run over all rows, writes the page.
 func publish(results []*Result) error {
+	if len(results) == 0 {
+		return nil
+	}
 	order := func(r *Result) int { return slices.IndexFunc(Matrix(), func(row Row) bool { return row.ID == r.Row }) }
 	slices.SortFunc(results, func(a, b *Result) int { return order(a) - order(b) })
+	defer func() { _ = table(os.Stdout, results) }() // so that it is the last that is seen
 	if *saveTo != "" {
-		f, err := os.Create(*saveTo)
+		raw, err := asLines(results)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		enc := json.NewEncoder(f)
-		for _, r := range results {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
+		if err := os.WriteFile(*saveTo, raw, 0o644); err != nil {
+			return err
 		}
 	}
 	if *docs == "" {

@@ -34,8 +34,8 @@ func node(t testing.TB, busPort bool, arrange func(port int, dir string) *proces
 	return newServer(t, e, Process, port, false)
 }
 
-// onlyProcesses skips the test where there is no redis-server to start nodes from.
-func onlyProcesses(t testing.TB) {
+// NeedProcess skips a test, as Own does, where no redis-server process can be had: a container does not do for it.
+func NeedProcess(t testing.TB) {
 	t.Helper()
 	if !slices.Contains(realBackends(t), Process) {
 		skip(t)
@@ -55,7 +55,7 @@ const masterName = "jobs"
 // know each other. args are for the servers.
 func NewSentinels(t testing.TB, replicas int, args ...string) *Sentinels {
 	t.Helper()
-	onlyProcesses(t)
+	NeedProcess(t)
 	s := &Sentinels{}
 	for i := range 1 + replicas {
 		own := append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, args...)
@@ -148,7 +148,7 @@ type Nodes struct {
 // when every node says cluster_state:ok. A node that does not answer for 1 s is taken for dead.
 func NewCluster(t testing.TB, masters, replicas int, args ...string) *Nodes {
 	t.Helper()
-	onlyProcesses(t)
+	NeedProcess(t)
 	n := &Nodes{masters: masters}
 	for range masters + replicas {
 		n.Servers = append(n.Servers, node(t, true, func(port int, dir string) *process {
