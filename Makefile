@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz mutants matrix bench vet fmt
+.PHONY: help run test fuzz mutants matrix faults soak bench vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -21,6 +21,17 @@ mutants: ## put deliberate bugs into the code and see each caught by the tests (
 
 matrix: ## the tests of every Redis and Valkey that can be had (REDIS_SERVERS="path path")
 	@./scripts/matrix.sh
+
+SCALE ?= quick
+SEED ?= 0
+DURATION ?= 1h
+
+faults: ## the fault matrix (make faults ROWS="R1 R5" SCALE=full SEED=7); all rows of SCALE=full write docs/en/Faults.md and its ja twin
+	@cd integration/faults && go test -count=1 -v -timeout 4h -parallel 6 -run '^TestFaults$$' . \
+		-args -rows "$(ROWS)" -scale $(SCALE) -seed $(SEED) -docs ../../docs
+
+soak: ## random faults under load (make soak DURATION=1h SEED=7); an hour or more is kept in docs/en/Soak.json
+	@cd integration/faults && go test -count=1 -v -timeout 0 -run '^TestSoak$$' . -args -soak $(DURATION) -seed $(SEED) -docs ../../docs
 
 bench: ## compare with Asynq and with the limit on an idle machine; writes docs/en/Benchmarks.md and its ja twin
 	@cd integration/bench && go run . -docs ../../docs

@@ -58,6 +58,9 @@ var (
 	goComment    = regexp.MustCompile(`(?m)(^|\s)//.*$`)
 )
 
+// onlyEnglish is a table of names of code, which a program writes.
+const onlyEnglish = "docs/en/Mutants.md"
+
 // TestDocsInBothLanguages: the English and the Japanese documents are the same files with the same headings and the same
 // blocks, comments aside.
 func TestDocsInBothLanguages(t *testing.T) {
@@ -69,7 +72,7 @@ func TestDocsInBothLanguages(t *testing.T) {
 			}
 		}
 		inEnglish, ok := strings.CutPrefix(name, "docs/en/")
-		if !ok {
+		if !ok || name == onlyEnglish {
 			continue
 		}
 		other, ok := read["docs/ja/"+inEnglish]

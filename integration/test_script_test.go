@@ -14,20 +14,21 @@ const (
 	goStandIn = `#!/bin/sh
 here=$(dirname "$0")
 case $PWD in
-*/integration/bench) in_bench=-in-bench ;;
-*) in_bench= ;;
+*/integration/bench) module=-in-bench ;;
+*/integration/faults) module=-in-faults ;;
+*) module= ;;
 esac
 case "$1 $2" in
 "env CGO_ENABLED") [ -e "$here/no-cgo" ] && echo 0 || echo 1 ;;
 "env CC") [ -e "$here/no-compiler" ] && echo no-such-compiler || echo "sh -c" ;;
 "build "*) [ ! -e "$here/build-fails" ] ;;
-"vet "*) [ ! -e "$here/vet-fails$in_bench" ] ;;
+"vet "*) [ ! -e "$here/vet-fails$module" ] ;;
 "test "*)
-	echo "$* [$PUNCTUAL_TEST_REDIS]$in_bench" >>"$here/tests"
+	echo "$* [$PUNCTUAL_TEST_REDIS]$module" >>"$here/tests"
 	[ ! -e "$here/skips" ] || cat "$here/skips" >>"$PUNCTUAL_TEST_SKIPPED"
 	case $* in
 	*./integration/mutants) [ ! -e "$here/mutants-fail" ] ;;
-	*) [ ! -e "$here/test-fails$in_bench" ] ;;
+	*) [ ! -e "$here/test-fails$module" ] ;;
 	esac
 	;;
 esac
@@ -50,8 +51,10 @@ func withGo(t *testing.T, w *workbench) string {
 		}
 	}
 	w.env = append(w.env, "PATH="+dir+":"+os.Getenv("PATH"), "PUNCTUAL_TEST_REDIS=embedded")
-	if err := os.MkdirAll(filepath.Join(w.dir, "integration", "bench"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, module := range []string{"bench", "faults"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, "integration", module), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(w.dir, "scripts", "fuzz.sh"), []byte(fuzzStandIn), 0o755); err != nil {
 		t.Fatal(err)
@@ -84,6 +87,7 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 	want := []string{
 		"test -race -p 1 -count=1 -timeout 10m ./... [embedded]",
 		"test -count=1 -timeout 5m ./... [embedded]-in-bench", // with arguments only what they say
+		"test -count=1 -timeout 10m -parallel 6 ./... [embedded]-in-faults",
 		"test -tags mutants -count=1 ./integration/mutants [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./... -run A|B [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./queue -v [embedded]",
@@ -109,7 +113,8 @@ func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
 }
 
 func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
-	for what, calls := range map[string]int{"test-fails-in-bench": 3, "vet-fails-in-bench": 2, "mutants-fail": 3, "fuzz-fails": 3} {
+	for what, calls := range map[string]int{"test-fails-in-bench": 4, "vet-fails-in-bench": 3, "test-fails-in-faults": 4,
+		"vet-fails-in-faults": 3, "mutants-fail": 4, "fuzz-fails": 4} {
 		w := newWorkbench(t)
 		dir := withGo(t, w)
 		touch(t, dir, what)

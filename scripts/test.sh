@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests. Arguments are passed on to go test; a package among them replaces ./... . Without any, the benchmark harness is
-# tested as well (integration/bench, a module of its own), the mutants are compared with the code, and all is fuzzed for 30 s.
+# tested as well (integration/bench, a module of its own), as are the faults in their quick form (integration/faults), the mutants are compared with the code, and all is fuzzed for 30 s.
 #
 # The Redis of the tests is chosen once, here: containers where a Docker engine answers and can
 # provide the image, else redis-server processes (installed by apt where that may be done), else
@@ -74,6 +74,8 @@ go test $race -p 1 -count=1 -timeout 10m $packages "$@" || failed=1
 # Without -race, which would only slow down what the harness measures. It runs every case once, with few jobs.
 if [ $# = 0 ]; then
     (cd integration/bench && go vet ./... && go test -count=1 -timeout 5m ./...) || failed=1
+    # Rows of the fault matrix mostly wait, so more of them than there are cores run at a time.
+    (cd integration/faults && go vet ./... && go test -count=1 -timeout 10m -parallel 6 ./...) || failed=1
     # Whether each mutant still fits the code; make mutants tries them.
     go test -tags mutants -count=1 ./integration/mutants || failed=1
     FUZZTOTAL=30 scripts/fuzz.sh || failed=1

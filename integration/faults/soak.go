@@ -14,6 +14,9 @@ import (
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
+// soakRows: all faults in one scene. make soak makes it last.
+var soakRows = map[string]func(*Run){"R39": func(r *Run) { soak(r, r.For(20*time.Second, 5*time.Minute)) }}
+
 // soak keeps a load going and injects faults at random, one every 5 to 30 s, until the time is up.
 func soak(r *Run, length time.Duration) {
 	timing, pause := Default, [2]time.Duration{5 * time.Second, 30 * time.Second}

@@ -116,7 +116,7 @@ var texts = []Row{
 	{ID: "R38",
 		Fault:     Text{"all workers and API processes gone", "全ワーカーと API が消える"},
 		Invariant: Text{"after the TTLs only lasting keys remain; the next worker takes everything back", "TTL 後は残るべきキーだけが残り、次のワーカーが全てを引き取る"}},
-	{ID: "R39", Full: true,
+	{ID: "R39",
 		Fault:     Text{"random faults under load (the soak)", "負荷中の無作為な障害（soak）"},
 		Invariant: Text{"all of the above", "以上のすべて"}},
 }
