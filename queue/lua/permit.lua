@@ -8,10 +8,20 @@
 -- Moves: none
 -- Cost  O(n) for n commands
 if not redis.acl_check_cmd then return {'unknown'} end
+
+-- Newer versions (8 does, 7.0 does not) want a command as it would be called: arguments are added until there are enough.
+local function permitted(...)
+  local args = {...}
+  for _ = 1, 5 do
+    local known, may = pcall(redis.acl_check_cmd, unpack(args))
+    if known then return may end
+    args[#args + 1] = '1'
+  end
+  return false
+end
+
 for i = 1, #ARGV, 2 do
   local command, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
-  local known, may
-  if key then known, may = pcall(redis.acl_check_cmd, command, key) else known, may = pcall(redis.acl_check_cmd, command) end
-  if not known or not may then return {'refused', command, key or ''} end
+  if not permitted(command, key) then return {'refused', command, key or ''} end
 end
 return {'ok'}
