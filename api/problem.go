@@ -48,6 +48,8 @@ var kinds = []kind{
 	{queue.ErrInvalid, 422, "invalid-job", "correct the fields named in errors and send it again"},
 	{queue.ErrLayout, 503, "layout-too-new", "the data in Redis is of a newer version than this process: upgrade it; nothing was registered"},
 	{queue.ErrFull, 503, "storage-full", "Redis is out of memory: nothing was registered; send it again later"},
+	{queue.ErrNotDurable, 503, "outcome-unknown",
+		"the job is registered as job_id, but not confirmed as ENQUEUE_WAIT wants it: a crash of Redis may lose it; sending it again may run it twice"},
 	{queue.ErrOutcomeUnknown, 503, "outcome-unknown",
 		"the job was sent to Redis and not answered: it may be registered as job_id; sending it again may run it twice"},
 	{queue.ErrUnavailable, 503, "redis-unavailable", "Redis does not take jobs now: nothing was registered; send it again later"},

@@ -30,6 +30,7 @@ func TestQueueErrors(t *testing.T) {
 		{fmt.Errorf("%w: %w", queue.ErrOutcomeUnknown, context.DeadlineExceeded), 503, "outcome-unknown", "warn"},
 		{errors.Join(queue.ErrUnavailable, queue.ErrOutcomeUnknown), 503, "outcome-unknown", "warn"}, // the careful one
 		{context.DeadlineExceeded, 503, "outcome-unknown", "warn"},
+		{queue.ErrNotDurable, 503, "outcome-unknown", "warn"},
 		{queue.ErrFull, 503, "storage-full", "warn"},
 		{queue.ErrLayout, 503, "layout-too-new", "warn"},
 		{queue.ErrExists, 500, "internal", "error"}, // of an id that was made up this moment

@@ -24,6 +24,10 @@ type Options struct {
 	Timeout time.Duration
 	// TLS is used with a rediss:// URL in place of what the URL says, which is to verify the server against the system's roots.
 	TLS *tls.Config
+	// EnqueueWait makes each enqueue wait, after the primary has written the job, until n replicas have confirmed it (WAIT), or until
+	// the primary has synced it to its disk (WaitAOF; Redis 7.2 or newer with its append-only file on). It waits for half of the time
+	// that is left to the caller, or of Timeout; what is not confirmed by then is ErrNotDurable. Default 0: no wait.
+	EnqueueWait int
 	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
 	// It is for tests, see HistoryTo.
 	History func(Event)
@@ -35,6 +39,8 @@ type Client struct {
 	sentinels *sentinels // nil without Sentinel
 	cluster   *cluster   // nil without a Cluster
 	timeout   time.Duration
+	wait      confirmation
+	waits     sync.Map               // names of queues whose server is known to know that wait
 	history   func(Event)            // nil: off
 	lanes     lanes                  // on which jobs go to Redis
 	ask       *line                  // reads, and what anyone may call at any time
@@ -62,7 +68,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	if o.TLS != nil {
 		a.opts.TLSConfig = o.TLS
 	}
-	c := &Client{address: a, timeout: o.Timeout, history: o.History}
+	c := &Client{address: a, timeout: o.Timeout, wait: confirmation(max(o.EnqueueWait, WaitAOF)), history: o.History}
 	switch a.topology {
 	case sentinel:
 		c.sentinels = newSentinels(a)

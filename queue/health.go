@@ -13,7 +13,7 @@ import (
 // Problem is one reason why this Redis cannot be relied on now.
 type Problem struct {
 	// Code is redis-unavailable, redis-loading, redis-read-only, redis-no-replicas, redis-full,
-	// redis-evicting or redis-not-permitted.
+	// redis-evicting, redis-not-permitted or redis-cannot-confirm.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
@@ -65,6 +65,9 @@ func (c *Client) Health(ctx context.Context) (problems []Problem) {
 	if err := c.permitted(ctx, queue, "", allNeeds()); errors.Is(err, errNotPermitted) {
 		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Code == notPermitted }) // this one says more
 		problems = append(problems, Problem{notPermitted, err.Error()})
+	}
+	if err := c.canConfirm(ctx, queue); errors.Is(err, errNotPermitted) {
+		problems = append(problems, Problem{"redis-cannot-confirm", err.Error()})
 	}
 	return problems
 }

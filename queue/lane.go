@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ type lane struct {
 
 func (c *Client) newLane() *lane {
 	l := &lane{client: c, line: c.newLine(1, c.timeout)}
+	l.line.wait = c.wait
 	l.combine.reached, l.combine.ready, l.combine.abort = l.reached, l.reach, l.line.abort
 	return l
 }
@@ -36,7 +38,7 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 	var parts [][]*pending
 	var calls []*call
 	for _, part := range byQueue(batch) {
-		err := l.client.remember(ctx, part[0].queue, "", enqueueNeeds())
+		err := l.prepare(ctx, part[0].queue)
 		switch {
 		case errors.Is(err, errNotPermitted):
 			tell(part, err)
@@ -54,20 +56,30 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 	for i, part := range parts {
 		words, err := enqueued(calls[i], part)
 		l.suspect = l.suspect || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrUnavailable)
+		if err != nil {
+			tell(part, err)
+			continue
+		}
+		created, exists := l.confirmed(ctx, calls[i], part[0].queue, slices.Contains(words[2:], "exists"))
 		for n, p := range part {
-			switch {
-			case err != nil:
-				p.answer(time.Time{}, err)
-			case words[2+n] == "exists":
-				p.answer(time.Time{}, ErrExists)
-			default:
-				p.answer(time.UnixMilli(millis(words[1])+delayMS(p.delay)), nil)
+			if words[2+n] == "exists" {
+				p.answer(time.Time{}, exists)
+			} else {
+				p.answer(time.UnixMilli(millis(words[1])+delayMS(p.delay)), created)
 			}
 		}
 	}
 }
 
-// tell gives all of them the same error: none was sent.
+// prepare makes sure, before the first job of a queue, that Redis can do all that is needed.
+func (l *lane) prepare(ctx context.Context, queue string) error {
+	if err := l.client.remember(ctx, queue, "", enqueueNeeds()); err != nil {
+		return err
+	}
+	return l.client.canConfirm(ctx, queue)
+}
+
+// tell gives all of them the same error.
 func tell(jobs []*pending, err error) {
 	for _, p := range jobs {
 		p.answer(time.Time{}, err)
@@ -107,7 +119,7 @@ func (l *lane) reach(ctx context.Context, jobs []*pending) error {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()
 	for _, part := range byQueue(jobs) {
-		err := l.client.remember(ctx, part[0].queue, "", enqueueNeeds())
+		err := l.prepare(ctx, part[0].queue)
 		if err != nil && !errors.Is(err, errNotPermitted) { // that concerns one queue: flush tells its jobs
 			return err
 		}
@@ -135,6 +147,9 @@ func (l *lane) reached(jobs []*pending) bool {
 	for _, p := range jobs {
 		if known && p.queue != last {
 			_, known = l.client.known.Load(p.queue)
+			if known && l.client.wait != 0 {
+				_, known = l.client.waits.Load(p.queue)
+			}
 			last = p.queue
 		}
 	}

@@ -15,6 +15,7 @@ type line struct {
 	client *Client
 	size   int
 	reply  time.Duration // bounds the wait for one; -1: only the context does
+	wait   confirmation  // for which the scripts wait
 	only   *node         // the one that serves all; nil on a Cluster
 
 	mu     sync.Mutex

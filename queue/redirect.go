@@ -16,11 +16,12 @@ const redirects = 7
 
 // parcel is one command on its way to a node of a Cluster.
 type parcel struct {
-	cmd   redis.Cmder
-	slot  int
-	again func() // called before it is sent again, after the others of its pipeline
-	asked string // ASK: this node has the slot's keys already, though it is not its owner yet
-	sent  *bool  // the last time it was sent, it may have left this process
+	cmd    redis.Cmder
+	slot   int
+	again  func()      // called before it is sent again, after the others of its pipeline
+	asked  string      // ASK: this node has the slot's keys already, though it is not its owner yet
+	sent   *bool       // the last time it was sent, it may have left this process
+	waited **redis.Cmd // the wait that followed it then; nil: it needs none
 }
 
 // deliver sends commands, those for one node as one pipeline, and follows MOVED, ASK and TRYAGAIN: who answers so has run
@@ -82,7 +83,11 @@ func (l *line) dispatch(ctx context.Context, parcels []*parcel) {
 	for _, addr := range addrs {
 		n, err := l.at(addr)
 		var cmds []redis.Cmder
+		wait := l.wait.command(ctx, l.client.timeout)
 		for _, p := range groups[addr] {
+			if p.waited != nil {
+				*p.waited = wait
+			}
 			if p.cmd.SetErr(err); p.asked != "" {
 				cmds = append(cmds, redis.NewStatusCmd(ctx, "ASKING"))
 			}
@@ -90,6 +95,9 @@ func (l *line) dispatch(ctx context.Context, parcels []*parcel) {
 		}
 		if err != nil {
 			continue
+		}
+		if wait != nil && groups[addr][0].waited != nil {
+			cmds = append(cmds, wait)
 		}
 		sent := n.exchange(ctx, cmds...)
 		for _, p := range groups[addr] {

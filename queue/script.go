@@ -86,7 +86,8 @@ type call struct {
 	args   []any
 	resent func(args []any) // adapts the arguments when the call is sent again, after the others of its pipeline
 	cmd    *redis.StringSliceCmd
-	sent   bool // the last time it was sent, it may have left this process
+	sent   bool       // the last time it was sent, it may have left this process
+	waited *redis.Cmd // the wait that followed it then; nil: none
 }
 
 // run sends the calls in one pipeline. A script that Redis does not know is not run; just those calls are sent again with
@@ -121,17 +122,21 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 		return
 	}
 	var sent bool
-	if len(calls) == 1 {
+	waited := l.wait.command(ctx, l.client.timeout)
+	if len(calls) == 1 && waited == nil {
 		sent = l.only.exchange(ctx, calls[0].cmd)
 	} else {
-		cmds := make([]redis.Cmder, len(calls))
+		cmds := make([]redis.Cmder, len(calls), len(calls)+1)
 		for i, x := range calls {
 			cmds[i] = x.cmd
+		}
+		if waited != nil {
+			cmds = append(cmds, waited)
 		}
 		sent = l.only.exchange(ctx, cmds...)
 	}
 	for _, x := range calls { // of these alone: some may be sent again, and the node forgets
-		x.sent = sent
+		x.sent, x.waited = sent, waited
 		l.only.learn(x.cmd.Err())
 	}
 }
@@ -139,7 +144,7 @@ func (l *line) send(ctx context.Context, calls []*call, command string, body fun
 func parcelsOf(calls []*call) []*parcel {
 	parcels := make([]*parcel, len(calls))
 	for i, x := range calls {
-		parcels[i] = &parcel{cmd: x.cmd, slot: slotOf(x.keys[0]), sent: &x.sent, again: x.again}
+		parcels[i] = &parcel{cmd: x.cmd, slot: slotOf(x.keys[0]), sent: &x.sent, waited: &x.waited, again: x.again}
 	}
 	return parcels
 }

@@ -87,6 +87,18 @@ func parseSecret(s *Settings, value string) error {
 	return nil
 }
 
+// parseEnqueueWait reads 0, a number of replicas, or aof.
+func parseEnqueueWait(s *Settings, value string) error {
+	if value == "aof" {
+		s.EnqueueWait = queue.WaitAOF
+		return nil
+	}
+	if number(&s.EnqueueWait, value, 0, 100) != nil {
+		return wanted(value, "0, a number of replicas from 1 to 100, or aof")
+	}
+	return nil
+}
+
 func parseHistory(s *Settings, value string) error {
 	if !filepath.IsAbs(value) {
 		return wanted(value, "the absolute path of a file")

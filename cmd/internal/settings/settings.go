@@ -54,6 +54,7 @@ type Settings struct {
 	HeartbeatTTL      time.Duration
 	ShutdownGrace     time.Duration
 	LeaseDoubt        worker.LeaseDoubt
+	EnqueueWait       int // as in queue.Options
 	LogLevel          string
 	LogFormat         string
 	History           string // path of a file; empty: no history

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/queue"
 	"github.com/punctualq/punctual/worker"
 )
 
@@ -104,6 +105,11 @@ var good = map[string][]struct {
 	"HEARTBEAT_TTL":      {{"1m", func(s Settings) any { return s.Timing().TTL }, time.Minute}},
 	"SHUTDOWN_GRACE":     {{"1ms", func(s Settings) any { return s.ShutdownGrace }, time.Millisecond}},
 	"LEASE_DOUBT":        {{"cancel", func(s Settings) any { return s.LeaseDoubt }, worker.DoubtCancel}},
+	"ENQUEUE_WAIT": {
+		{"0", func(s Settings) any { return s.EnqueueWait }, 0},
+		{"2", func(s Settings) any { return s.EnqueueWait }, 2},
+		{"aof", func(s Settings) any { return s.EnqueueWait }, queue.WaitAOF},
+	},
 	"LOG_LEVEL":          {{"debug", func(s Settings) any { return s.LogLevel }, "debug"}},
 	"LOG_FORMAT":         {{"json", func(s Settings) any { return s.LogFormat }, "json"}},
 	"PUNCTUAL_HISTORY":   {{"/x/y.jsonl", func(s Settings) any { return s.History }, "/x/y.jsonl"}},
@@ -149,6 +155,7 @@ func TestBadValues(t *testing.T) {
 		"HEARTBEAT_TTL":      {"10", "9999ms"},
 		"SHUTDOWN_GRACE":     {"0", "-25s", "x"},
 		"LEASE_DOUBT":        {"stop"},
+		"ENQUEUE_WAIT":       {"-1", "101", "AOF", "all"},
 		"LOG_LEVEL":          {"loud", "INFO"},
 		"LOG_FORMAT":         {"text"},
 		"PUNCTUAL_HISTORY":   {"history.jsonl", "./x"},

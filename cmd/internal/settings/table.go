@@ -62,6 +62,8 @@ var table = []setting{
 		parse: func(s *Settings, v string) error {
 			return oneOf(&s.LeaseDoubt, v, worker.DoubtContinue, worker.DoubtCancel)
 		}},
+	{Name: "ENQUEUE_WAIT", Default: "0", Meaning: "what must confirm a job before the API says 201: 0 nobody but the primary, a number of replicas, or aof, its disk",
+		parse: parseEnqueueWait},
 	{Name: "LOG_LEVEL", Default: "info", Meaning: "debug, info, warn or error",
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogLevel, v, "debug", "info", "warn", "error") }},
 	{Name: "LOG_FORMAT", Default: "console", Elsewhere: "json", Meaning: "console or json; logs go to stderr",
