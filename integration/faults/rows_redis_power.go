@@ -20,9 +20,16 @@ func powerLoss(r *Run) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		r.NotTried("needs strace")
 	}
-	for _, policy := range []string{"everysec", "always"} {
-		l, mode := &losses{}, "power loss, AOF "+policy
-		r.Scene(mode, Setup{Redis: []string{"--appendfsync", policy, "--auto-aof-rewrite-percentage", "0"}}, func(s *Scene) {
+	for _, mode := range []string{"AOF everysec", "AOF always", "AOF everysec, ENQUEUE_WAIT=aof"} {
+		words := strings.Fields(strings.ReplaceAll(mode, ",", ""))
+		policy, settings := words[1], words[2:]
+		l, mode := &losses{}, "power loss, "+mode
+		safe := policy == "always" || len(settings) > 0
+		setup := Setup{Redis: []string{"--appendfsync", policy, "--auto-aof-rewrite-percentage", "0"}, Settings: settings}
+		r.Scene(mode, setup, func(s *Scene) {
+			if known := s.Client.Do(s.Context(), "COMMAND", "INFO", "WAITAOF").Val(); len(settings) > 0 && fmt.Sprint(known) == "[<nil>]" {
+				s.NotTried("ENQUEUE_WAIT=aof: this Redis has no WAITAOF (7.2 or newer has)")
+			}
 			s.Rules = Rules{MayLose: policy != "always"}
 			server := s.Server()
 			s.Worker()
@@ -36,14 +43,14 @@ func powerLoss(r *Run) {
 				r.Injected()
 				parked.stop()
 				cut := trace.cut(s)
-				r.Figure("cut off the file, "+policy, float64(cut), "bytes", "")
+				r.Figure("cut off the file, "+strings.TrimPrefix(mode, "power loss, "), float64(cut), "bytes", "")
 				s.Redis.Start(s.T)
 				l.count(s, s.Client, parked)
 				r.Resumed(load.AwaitCreated(s.T, back))
 			}
 			load.Stop()
 			l.publish(r, mode)
-			if policy == "always" && l.most() > 0 {
+			if safe && l.most() > 0 {
 				s.Errorf("lost by each power loss: %v, want none", l.lost)
 			}
 			if l.window > 2500*time.Millisecond {

@@ -3,6 +3,7 @@ package faults
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 func promoted(r *Run) {
 	replicas(r, "replica promoted", "0")
 	replicas(r, "replica promoted, min-replicas-to-write 1", "1")
+	replicas(r, "replica promoted, ENQUEUE_WAIT=1", "0", "ENQUEUE_WAIT=1")
 }
 
-func replicas(r *Run, mode, least string) {
+func replicas(r *Run, mode, least string, settings ...string) {
 	l := &losses{}
-	r.Scene(mode, Setup{Redis: []string{"--repl-diskless-sync-delay", "0", "--min-replicas-max-lag", "1"}}, func(s *Scene) {
+	setup := Setup{Redis: []string{"--repl-diskless-sync-delay", "0", "--min-replicas-max-lag", "1"}, Settings: settings}
+	r.Scene(mode, setup, func(s *Scene) {
 		server := s.Server()
 		s.Worker()
 		host, port, _ := net.SplitHostPort(s.Redis.Addr())
@@ -44,6 +47,9 @@ func replicas(r *Run, mode, least string) {
 			s.Redis.Start(s.T)
 		}
 		l.publish(r, mode)
+		if slices.Contains(settings, "ENQUEUE_WAIT=1") && l.most() > 0 {
+			s.Errorf("the replica lacks %v of %d jobs that it had confirmed, want none", l.lost, l.acked)
+		}
 		if l.window > time.Second {
 			s.Errorf("the replica lacks what was acknowledged %s before, want at most 1 s", l.window)
 		}
