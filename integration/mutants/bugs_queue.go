@@ -112,13 +112,13 @@ var keeping = []mutant{
 `, ``}}},
 	{name: "client retries on", bug: "one lost reply runs a claim up to four times",
 		field: "taskforcesh/bullmq#4479", pkg: "./queue", run: "TestSwallowedReplyOfEnqueue",
-		edits: []edit{{"queue/line.go", `o.MaxRetries, o.DialerRetries = -1, 1`, `o.MaxRetries, o.DialerRetries = 3, 1`}}},
+		edits: []edit{{"queue/node.go", `o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1`, `o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = 3, 1, -1`}}},
 	{name: "forgotten scripts stay forgotten", bug: "after a restart of Redis every call fails with NOSCRIPT",
 		field: "Sidekiq Pro 2240", pkg: "./queue", run: "TestForgottenScripts", edits: []edit{
 			{"queue/script.go", `if len(unknown) > 0 {`, `if len(unknown) > len(calls) {`}}},
 	{name: "the timekeeper's lease never runs out", bug: "when the timekeeper dies, nobody looks at the next due time",
 		pkg: "./queue", run: "TestClaimIgnoresAnExpiredOrBrokenLease", edits: []edit{
-			{claimLua, `not until_ms or until_ms < now then`, `not until_ms then`}}},
+			{claimLua, `until_ms and until_ms >= now) then`, `until_ms) then`}}},
 	{name: "no token for a new head", bug: "a job that is due at once waits for the next heartbeat",
 		field: "hibiken/asynq#548", pkg: "./queue", run: "TestEnqueueTokenForANewHead", edits: []edit{
 			{"queue/lua/enqueue.lua", `if first < head_due and token == 0 then redis.call('LPUSH', wake, '1') end

@@ -110,9 +110,9 @@ var good = map[string][]struct {
 		{"2", func(s Settings) any { return s.EnqueueWait }, 2},
 		{"aof", func(s Settings) any { return s.EnqueueWait }, queue.WaitAOF},
 	},
-	"LOG_LEVEL":          {{"debug", func(s Settings) any { return s.LogLevel }, "debug"}},
-	"LOG_FORMAT":         {{"json", func(s Settings) any { return s.LogFormat }, "json"}},
-	"PUNCTUAL_HISTORY":   {{"/x/y.jsonl", func(s Settings) any { return s.History }, "/x/y.jsonl"}},
+	"LOG_LEVEL":        {{"debug", func(s Settings) any { return s.LogLevel }, "debug"}},
+	"LOG_FORMAT":       {{"json", func(s Settings) any { return s.LogFormat }, "json"}},
+	"PUNCTUAL_HISTORY": {{"/x/y.jsonl", func(s Settings) any { return s.History }, "/x/y.jsonl"}},
 }
 
 func TestGoodValues(t *testing.T) {
