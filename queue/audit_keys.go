@@ -14,7 +14,7 @@ import (
 // walkNames looks whether the queue is among the known ones.
 func (a *auditor) walkNames(ctx context.Context) error {
 	var known *redis.BoolCmd
-	if err := a.pipe(ctx, false, func(p pipeliner) { known = p.SIsMember(ctx, keyQueues, a.queue) }); err != nil {
+	if err := a.pipeAt(ctx, keyQueues, false, func(p pipeliner) { known = p.SIsMember(ctx, keyQueues, a.queue) }); err != nil {
 		return err
 	}
 	if known.Err() == nil && !known.Val() {

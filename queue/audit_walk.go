@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,45 +42,6 @@ func (a *auditor) walk(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// failed is what an error of Redis means to the caller, who only reads. A key that is gone is no error.
-func (a *auditor) failed(ctx context.Context, err error) error {
-	switch {
-	case err == nil, errors.Is(err, redis.Nil):
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	}
-	return fmt.Errorf("audit of queue %s: %w", a.queue, classify(err, false))
-}
-
-type pipeliner = redis.Pipeliner
-
-// pipe runs a few reading commands that queue adds; each of them keeps its own answer.
-func (a *auditor) pipe(ctx context.Context, atomic bool, queue func(pipeliner)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	bounded, cancel := context.WithTimeout(ctx, a.client.timeout)
-	defer cancel()
-	n, err := a.client.ask.nodeOf(bounded, keysOf(a.queue).meta())
-	if err != nil {
-		return a.failed(ctx, err)
-	}
-	pipe := n.Pipeline()
-	if atomic {
-		pipe = n.TxPipeline()
-	}
-	queue(pipe)
-	if _, err = pipe.Exec(bounded); err != nil && a.client.cluster != nil {
-		a.client.cluster.doubt() // a slot that moves meanwhile ends the audit
-	}
-	var answer redis.Error
-	if errors.As(err, &answer) && strings.HasPrefix(answer.Error(), "WRONGTYPE") {
-		return nil // of one command: TYPE, in the same pipeline, has told
-	}
-	return a.failed(ctx, err)
 }
 
 // page is how much one step of a cursor asks for. It shrinks where the values are big, so that no step reads much more

@@ -56,7 +56,7 @@ func (a *auditor) mend(ctx context.Context, f *Finding) error {
 	switch {
 	case f.Code == "queue-unlisted":
 		words = []string{"fixed", "added"}
-		err = a.pipe(ctx, false, func(p pipeliner) { p.SAdd(ctx, keyQueues, a.queue) })
+		err = a.pipeAt(ctx, keyQueues, false, func(p pipeliner) { p.SAdd(ctx, keyQueues, a.queue) })
 	case f.ofJob():
 		words, err = a.repair(ctx, f)
 	default:

@@ -54,7 +54,7 @@ var texts = []Row{
 		Fault:     Text{"API started without Redis", "Redis なしで API を起動"},
 		Invariant: Text{"it listens, 503 within 1 s, works without a restart once Redis is there", "待ち受け、1 秒以内に 503、Redis が来れば再起動なしで動く"}},
 	{ID: "R18",
-		Fault:     Text{"Sentinel failover under load: ordered, `kill -9` of the master, master cut off", "負荷中の Sentinel フェイルオーバー（命令、マスターの `kill -9`、マスターの隔離）"},
+		Fault:     Text{"Sentinel failover under load: `kill -9` of the master, ordered, master stopped, master cut off together with its clients", "負荷中の Sentinel フェイルオーバー（マスターの `kill -9`、命令、マスターの停止、クライアントごとの隔離）"},
 		Invariant: Text{"what is lost is counted, nothing half done, everything resumes", "失われたものは数えられ、中途半端はなく、すべて再開する"}},
 	{ID: "R19",
 		Fault:     Text{"failover to a stale replica", "古いレプリカへのフェイルオーバー"},
