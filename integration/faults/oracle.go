@@ -30,6 +30,10 @@ type Rules struct {
 // rolledBack are the rules of a history that only hold where Redis keeps what it said.
 var rolledBack = []string{history.Lost, history.Duplicated, "I5", "I6", "I7", "I8", "I10", "I11", "I13"}
 
+// byAnotherHand are the rules that a job cannot keep of which the play itself has moved the due time, or put an element on a
+// list that no claim has put there.
+var byAnotherHand = []string{history.Early, "history", "I6"}
+
 // check drains the scene, ends all processes, and asks the oracle: the audit, the history, the keys that are left.
 func (s *Scene) check() {
 	s.Helper()
@@ -153,6 +157,7 @@ func (s *Scene) judge() {
 		LeaseDoubtCancel: s.Rules.LeaseDoubtCancel, ClockSteps: s.Rules.ClockSteps, Asleep: s.asleep(h)}
 	s.told(h)
 	v := history.Check(h, rules)
+	v.Findings = slices.DeleteFunc(v.Findings, func(f history.Finding) bool { return s.damaged[f.ID] && slices.Contains(byAnotherHand, f.Rule) })
 	except := []string{}
 	if s.Rules.MayLose {
 		except = rolledBack

@@ -52,7 +52,7 @@ func (s *Scene) damageAll(fix bool) {
 		}
 		d.do(s, id, worker)
 		s.Run.Injected()
-		ends[id] = d
+		ends[id], s.damaged[id] = d, true
 	}
 	found := s.report()
 	for id, d := range ends {

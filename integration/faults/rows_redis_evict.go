@@ -38,6 +38,7 @@ func evicting(r *Run) {
 				return err == nil && left < waiting
 			})
 			r.Injected()
+			witnesses := s.Client.Exists(s.Context(), Key("scheduled"), Key("stats")).Val() // that there were jobs
 			found := s.findings()
 			s.Redis.Config(s.T, "maxmemory-policy", "noeviction")
 			s.Redis.Config(s.T, "maxmemory", "0")
@@ -47,7 +48,7 @@ func evicting(r *Run) {
 			}
 			if found >= 0 {
 				r.Figure("findings of the audit after an eviction", float64(found), "", "≥ 1")
-				if found == 0 {
+				if found == 0 && witnesses > 0 {
 					s.Errorf("records are gone, and the audit has found nothing")
 				}
 				s.findings("--fix")

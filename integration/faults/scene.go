@@ -54,7 +54,8 @@ type Scene struct {
 	kept      string // where those of a scene that fails go; not there before
 	settings  []string
 	processes []*Process
-	own       int // histories of the test process
+	own       int             // histories of the test process
+	damaged   map[string]bool // ids that the play itself has damaged or made up
 	acked     ids
 	unknown   ids
 }
@@ -65,7 +66,7 @@ func (r *Run) Scene(name string, setup Setup, play func(*Scene)) {
 	r.Helper()
 	r.T.Run(name, func(t *testing.T) {
 		s := &Scene{T: t, Run: r, URL: setup.URL, Client: setup.Client, Timing: setup.Timing, dir: t.TempDir(), settings: setup.Settings,
-			kept: filepath.Join(os.TempDir(), "punctual-history-"+rand.Text()[:10])}
+			kept: filepath.Join(os.TempDir(), "punctual-history-"+rand.Text()[:10]), damaged: map[string]bool{}}
 		if s.Timing == (Timing{}) {
 			s.Timing = Fast
 		}
