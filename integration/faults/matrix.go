@@ -21,7 +21,7 @@ type Row struct {
 // Matrix returns all rows in their order.
 func Matrix() []Row {
 	runs := map[string]func(*Run){}
-	for _, room := range []map[string]func(*Run){workerRows, networkRows, redisRows, topologyRows, apiRows, jobRows, fleetRows, soakRows} {
+	for _, room := range []map[string]func(*Run){workerRows, networkRows, redisRows, topologyRows, apiRows, jobRows, fleetRows, backlogRows, soakRows} {
 		maps.Copy(runs, room)
 	}
 	rows := slices.Clone(texts)

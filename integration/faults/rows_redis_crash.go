@@ -79,6 +79,11 @@ func (l *losses) publish(r *Run, mode string) {
 		goal = "0"
 	}
 	r.Figure("acknowledged per fault, "+mode, float64(l.acked)/float64(len(l.lost)), "jobs", "")
+	all := 0.0
+	for _, n := range l.lost {
+		all += n
+	}
+	r.Figure("lost in all, "+mode, all, "jobs", goal)
 	r.Figure("lost per fault, "+mode+": p50", Quantile(l.lost, 0.5), "jobs", goal)
 	r.Figure("lost per fault, "+mode+": max", l.most(), "jobs", goal)
 	if l.window > 0 {
