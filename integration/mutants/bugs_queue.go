@@ -45,11 +45,11 @@ local count = plain + #results`},
 		}},
 	{name: "reap without the observation window", bug: "after an outage of Redis the jobs of all living workers run twice",
 		field: "sidekiq/sidekiq#4611, rq/rq#469", pkg: "./queue", run: "TestReapVerdicts", edits: []edit{
-			{reapLua, `if not interval or not start or not seen or seen > now or now - seen >= interval * 1.5
-  or now - start < interval * 2.5 then`, `if not interval then`}}},
+			{reapLua, `if not (interval and start and seen and seen <= now and now - seen < interval * 1.5 and now - start >= interval * 2.5) then`,
+				`if not interval then`}}},
 	{name: "reap does not look at the heartbeat", bug: "the jobs of a worker that came back in time run twice",
 		field: "sidekiq/sidekiq#5435", pkg: "./queue", run: "TestReapVerdicts", edits: []edit{
-			{reapLua, `if redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end`, ``}}},
+			{reapLua, `if not stale and redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end`, ``}}},
 	{name: "reap forgets a list with something left", bug: "of more than a hundred jobs of a dead worker the rest is lost",
 		field: "gocraft/work#44", pkg: "./queue", run: "TestReapInParts", edits: []edit{
 			{reapLua, `if length > #moves then`, `if false then`}}},
@@ -89,7 +89,7 @@ var keeping = []mutant{
 `, ``}}},
 	{name: "claim trusts a missing record", bug: "an id without its record blocks the queue, or is lost",
 		field: "hibiken/asynq#799", pkg: "./queue", run: "TestClaimBuriesWhatItCannotRead|TestClaimGetsPastAHundredGhosts", edits: []edit{
-			{claimLua, `if not looks_readable(record) or not attempt then`, `if not attempt then`}}},
+			{claimLua, `if not looks_readable(record) or not attempt or id == '' then`, `if not attempt or id == '' then`}}},
 	{name: "one bad record stops the reaper", bug: "a dead worker's other jobs are never taken back",
 		field: "hibiken/asynq PR 709, riverqueue/river PR 1318", pkg: "./queue", run: "TestReapBuriesWhatItCannotRead", edits: []edit{
 			{reapLua, `local retries = looks_readable(record) and max_retry(record, default_retry)`,
