@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,33 @@ func (a *auditor) walkNames(ctx context.Context) error {
 		a.find(Finding{Code: "queue-unlisted", Key: keyQueues, ID: a.queue, Detail: "no program that asks for all queues sees this one"})
 	}
 	return nil
+}
+
+// QueuesWithKeys returns the names of all queues of which there is a key, sorted, also of those that Queues has forgotten: a Redis
+// that evicts may have dropped the key with their names. It goes over all keys of Redis with SCAN, a thousand at a time; on a
+// Cluster, where no node has all, it returns none.
+func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
+	if c.cluster != nil {
+		return nil, nil
+	}
+	found := map[string]bool{}
+	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
+		one, cancel := context.WithTimeout(ctx, c.timeout)
+		cmd := redis.NewScanCmd(one, nil, "SCAN", cursor, "MATCH", "punctual:{*}:*", "COUNT", 1000)
+		c.ask.do(one, keyQueues, cmd)
+		cancel()
+		var keys []string
+		var err error
+		if keys, cursor, err = cmd.Result(); err != nil {
+			return nil, classify(err, false) // reads only
+		}
+		for _, key := range keys {
+			if name, _, ok := strings.Cut(strings.TrimPrefix(key, "punctual:{"), "}:"); ok && isQueueName(name) {
+				found[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
 }
 
 // types are the keys that every queue has, and what each is.

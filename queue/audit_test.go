@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,21 @@ func TestAuditOfNothing(t *testing.T) {
 	r.raw.SRem(t.Context(), "punctual:queues", r.name)
 	_, err := r.client.Audit(t.Context(), "No Queue", queue.AuditOptions{})
 	equal(t, "bad name", errors.Is(err, queue.ErrInvalid), true)
+}
+
+// A queue whose name was evicted is found by its keys.
+func TestQueuesWithKeys(t *testing.T) {
+	r := newRig(t)
+	healthy(r)
+	r.raw.SRem(t.Context(), "punctual:queues", r.name)
+	for _, key := range []string{"punctual:{}:jobs", "punctual:{No Queue}:jobs", "other:{x}:jobs"} {
+		r.raw.Set(t.Context(), key, "", time.Minute)
+	}
+	got, err := r.client.QueuesWithKeys(t.Context())
+	if err != nil || !slices.Contains(got, r.name) || slices.ContainsFunc(got, func(q string) bool { return q == "" || q == "No Queue" || q == "x" }) {
+		t.Errorf("queues by their keys: %q (%v), want %s and no strangers", got, err, r.name)
+	}
+	equal(t, "sorted", slices.IsSorted(got), true)
 }
 
 // More findings than are listed are counted, and not mended.

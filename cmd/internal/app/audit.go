@@ -85,7 +85,11 @@ func (a *audit) reports(ctx context.Context, client *queue.Client) ([]queue.Audi
 		if err != nil {
 			return nil, err
 		}
-		queues = known
+		forgotten, err := client.QueuesWithKeys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		queues = append(known, forgotten...)
 	}
 	slices.Sort(queues)
 	reports := []queue.AuditReport{}
