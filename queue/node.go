@@ -156,7 +156,26 @@ func (w *wire) Write(b []byte) (int, error) {
 	if start := bytes.ToUpper(b[:min(len(b), 64)]); bytes.Contains(start, []byte("EVAL")) {
 		w.node.sent.Store(true)
 	}
-	return w.Conn.Write(b)
+	n, err := w.Conn.Write(b)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		err = w.lastWord(err)
+	}
+	return n, err
+}
+
+// lastWord is why the server ended a TLS connection, if it said so, else err. With TLS 1.3 it refuses a client's certificate
+// when the client is through with the handshake: a write may find the connection reset while the reason lies there unread.
+// Reading cannot wait any more.
+func (w *wire) lastWord(err error) error {
+	t, ok := w.Conn.(*tls.Conn)
+	if !ok {
+		return err
+	}
+	_, said := t.Read(make([]byte, 1))
+	if alert, ok := errors.AsType[*net.OpError](said); ok && alert.Op == "remote error" {
+		return said
+	}
+	return err
 }
 
 // checked is a syscall.Conn, by which go-redis finds out that an idle connection was closed by the server before it sends
