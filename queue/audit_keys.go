@@ -34,7 +34,7 @@ func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
 		one, cancel := context.WithTimeout(ctx, c.timeout)
-		cmd := redis.NewScanCmd(one, nil, "SCAN", cursor, "MATCH", "punctual:{*}:*", "COUNT", 1000)
+		cmd := redis.NewScanCmd(one, nil, "SCAN", cursor, "MATCH", keysOfAll, "COUNT", 1000)
 		c.ask.do(one, keyQueues, cmd)
 		cancel()
 		var keys []string
@@ -43,7 +43,7 @@ func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
 			return nil, classify(err, false) // reads only
 		}
 		for _, key := range keys {
-			if name, _, ok := strings.Cut(strings.TrimPrefix(key, "punctual:{"), "}:"); ok && isQueueName(name) {
+			if name := queueOf(key); name != "" {
 				found[name] = true
 			}
 		}

@@ -1,5 +1,7 @@
 package queue
 
+import "strings"
+
 // keyQueues is the SET of the names of known queues. It lies in a Cluster slot of its own and is written outside the scripts.
 const keyQueues = "punctual:queues"
 
@@ -7,6 +9,20 @@ const keyQueues = "punctual:queues"
 type keys struct{ prefix string }
 
 func keysOf(queue string) keys { return keys{"punctual:{" + queue + "}:"} }
+
+// keysOfAll is a pattern of the keys of all queues.
+var keysOfAll = keysOf("*").prefix + "*"
+
+// queueOf is the name of the queue that a key belongs to; "" for none.
+func queueOf(key string) string {
+	before, after, _ := strings.Cut(keysOfAll, "*")
+	rest, ours := strings.CutPrefix(key, before)
+	name, _, whole := strings.Cut(rest, strings.TrimSuffix(after, "*"))
+	if !ours || !whole || !isQueueName(name) {
+		return ""
+	}
+	return name
+}
 
 func (k keys) jobs() string      { return k.prefix + "jobs" }      // HASH   id → the job as one line of JSON
 func (k keys) scheduled() string { return k.prefix + "scheduled" } // ZSET   id, scored by due time in ms
