@@ -36,9 +36,13 @@ func (l *Link) StopWaiting() error { return l.pop.Close() }
 // Close ends the connections; a Wait under way returns at once.
 func (l *Link) Close() error { return errors.Join(l.bulk.Close(), l.beat.Close(), l.pop.Close()) }
 
-// ask runs one script on the heartbeat's line.
+// ask runs one script on the heartbeat's line. If that finds that the master is another by now, it ends a Wait at the old one, where
+// no token will come.
 func (l *Link) ask(ctx context.Context, x *call) ([]string, error) {
 	l.beat.run(ctx, x)
+	if l.pop.only != nil {
+		l.pop.only.abortLeft()
+	}
 	words, err := x.words()
 	if err == nil && len(words) == 0 {
 		err = fmt.Errorf("%w: script %s answered nothing", ErrUnavailable, x.script.name)

@@ -22,8 +22,8 @@ type node struct {
 	*redis.Client
 	owner *Client
 	sent  atomic.Bool
-	last  atomic.Pointer[net.Conn] // the connection that was dialed last
-	era   atomic.Int64             // a connection made in an earlier one is not used again
+	last  atomic.Pointer[dialed] // the connection that was dialed last
+	era   atomic.Int64           // a connection made in an earlier one is not used again
 }
 
 // newNode makes at most as many connections as the line has, dialed when needed: to addr, or to the master that the sentinels name by then.
@@ -38,7 +38,7 @@ func (l *line) newNode(addr string) *node {
 		if err != nil {
 			return unreachable(err, c.address.topology)
 		}
-		n.last.Store(&conn)
+		n.last.Store(conn)
 		return n.watch(conn), nil
 	}
 	if c.sentinels != nil {
@@ -62,18 +62,28 @@ func withoutOwnWill(o *redis.Options) {
 
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-func (c *Client) dial(ctx context.Context, dial dialer, network, addr string) (net.Conn, error) {
+// dialed is a connection and, with Sentinel, the master to which it goes, as sentinels.named has it.
+type dialed struct {
+	net.Conn
+	master *string
+}
+
+func (c *Client) dial(ctx context.Context, dial dialer, network, addr string) (*dialed, error) {
+	d := &dialed{}
+	var err error
 	if c.sentinels != nil {
-		var err error
-		if addr, err = c.sentinels.master(ctx); err != nil {
+		if d.master, err = c.sentinels.master(ctx); err != nil {
 			return nil, err
 		}
+		addr = *d.master
 	}
-	return dial(ctx, network, addr)
+	d.Conn, err = dial(ctx, network, addr)
+	return d, err
 }
 
 // exchange sends commands as one pipeline and says whether a script among them may have left this process.
 func (n *node) exchange(ctx context.Context, cmds ...redis.Cmder) (sent bool) {
+	n.owner.sentinels.watch(ctx)
 	n.sent.Store(false)
 	if len(cmds) == 1 {
 		_ = n.Process(ctx, cmds[0]) // the error is in the command
@@ -131,7 +141,14 @@ func (n *node) leave() { n.era.Add(1) }
 // abort ends what is under way on one connection.
 func (n *node) abort() {
 	if last := n.last.Load(); last != nil {
-		_ = below(*last).Close() // TLS itself would say goodbye first, and wait for the other side to take it
+		_ = below(last.Conn).Close() // TLS itself would say goodbye first, and wait for the other side to take it
+	}
+}
+
+// abortLeft does so if the connection goes to a master that was left.
+func (n *node) abortLeft() {
+	if last := n.last.Load(); last != nil && n.owner.sentinels.left(last.master) {
+		_ = below(last.Conn).Close()
 	}
 }
 
@@ -145,7 +162,7 @@ func below(conn net.Conn) net.Conn {
 
 // wire notes when a script is written to the connection.
 type wire struct {
-	net.Conn
+	*dialed
 	node *node
 	era  int64
 }
@@ -190,15 +207,15 @@ var errLeft = errors.New("this server is left: the connection is of an earlier t
 
 // SyscallConn is called when the connection is about to be used again.
 func (c checked) SyscallConn() (syscall.RawConn, error) {
-	if c.era != c.node.era.Load() {
+	if c.era != c.node.era.Load() || c.node.owner.sentinels.left(c.master) {
 		return nil, errLeft
 	}
 	return c.sys.SyscallConn()
 }
 
-func (n *node) watch(conn net.Conn) net.Conn {
+func (n *node) watch(conn *dialed) net.Conn {
 	w := &wire{conn, n, n.era.Load()}
-	if sys, ok := below(conn).(syscall.Conn); ok {
+	if sys, ok := below(conn.Conn).(syscall.Conn); ok {
 		return checked{w, sys}
 	}
 	return w
