@@ -87,8 +87,8 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 	want := []string{
 		"test -race -p 1 -count=1 -timeout 10m ./... [embedded]",
 		"test -count=1 -timeout 5m ./... [embedded]-in-bench", // with arguments only what they say
-		"test -count=1 -timeout 10m -parallel 6 ./... [embedded]-in-faults",
 		"test -tags mutants -count=1 ./integration/mutants [embedded]",
+		"test -count=1 -timeout 10m -parallel 6 ./... [embedded]-in-faults",
 		"test -race -p 1 -count=1 -timeout 10m ./... -run A|B [embedded]",
 		"test -race -p 1 -count=1 -timeout 10m ./queue -v [embedded]",
 	}

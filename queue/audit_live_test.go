@@ -28,7 +28,7 @@ func TestAuditOfALiveQueue(t *testing.T) {
 			}
 		})
 	}
-	for i := 0; i < 60 && len(failed) == 0; i++ {
+	for i := 0; i < 20 && len(failed) == 0; i++ {
 		got := r.audit(i%2 == 1)
 		if len(got.Findings) > 0 {
 			t.Errorf("audit %d: %+v", i, got.Findings)

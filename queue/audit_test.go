@@ -162,7 +162,7 @@ func TestAuditListsABoundedNumber(t *testing.T) {
 func TestAuditReadsALittleAtATime(t *testing.T) {
 	s := redistest.Own(t)
 	r := rigOn(t, s, queue.Options{Timeout: bound})
-	const n = 120_000
+	const n = 40_000
 	fill(r, n)
 	got := r.audit(false)
 	equal(t, "findings", got.Findings, []queue.Finding{})

@@ -73,12 +73,18 @@ go test $race -p 1 -count=1 -timeout 10m $packages "$@" || failed=1
 
 # Without -race, which would only slow down what the harness measures. It runs every case once, with few jobs.
 if [ $# = 0 ]; then
+    # What fuzzes and what counts go side by side, for neither measures time; the fault matrix has the machine to itself.
+    fuzzed=$(mktemp)
+    FUZZTOTAL=30 scripts/fuzz.sh >"$fuzzed" 2>&1 &
+    fuzzing=$!
     (cd integration/bench && go vet ./... && go test -count=1 -timeout 5m ./...) || failed=1
-    # Rows of the fault matrix mostly wait, so more of them than there are cores run at a time.
-    (cd integration/faults && go vet ./... && go test -count=1 -timeout 10m -parallel 6 ./...) || failed=1
     # Whether each mutant still fits the code; make mutants tries them.
     go test -tags mutants -count=1 ./integration/mutants || failed=1
-    FUZZTOTAL=30 scripts/fuzz.sh || failed=1
+    wait "$fuzzing" || failed=1
+    cat "$fuzzed"
+    rm -f "$fuzzed"
+    # Rows of the fault matrix mostly wait, so more of them than there are cores run at a time.
+    (cd integration/faults && go vet ./... && go test -count=1 -timeout 10m -parallel 6 ./...) || failed=1
 fi
 
 if [ -s "$PUNCTUAL_TEST_SKIPPED" ]; then
