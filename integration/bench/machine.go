@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -11,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	from "github.com/punctualq/punctual/integration/machine"
 )
 
 // machine is where the figures come from. What cannot be found out is empty.
@@ -28,10 +28,10 @@ type machine struct {
 
 func thisMachine() machine {
 	return machine{
-		CPU:    cpuModel(),
+		CPU:    from.CPU(),
 		Cores:  runtime.NumCPU(),
 		Memory: memory(),
-		OS:     system(),
+		OS:     from.System(),
 		Go:     strings.TrimPrefix(runtime.Version(), "go"),
 		Redis:  redisVersion(),
 		Asynq:  moduleVersion("github.com/hibiken/asynq"),
@@ -40,42 +40,12 @@ func thisMachine() machine {
 	}
 }
 
-func cpuModel() string {
-	return strings.TrimSpace(named("/proc/cpuinfo", "model name", ":") + " (" + runtime.GOARCH + ")")
-}
-
 func memory() string {
-	kB, err := strconv.ParseFloat(strings.TrimSuffix(named("/proc/meminfo", "MemTotal", ":"), " kB"), 64)
+	kB, err := strconv.ParseFloat(strings.TrimSuffix(from.Named("/proc/meminfo", "MemTotal", ":"), " kB"), 64)
 	if err != nil {
 		return ""
 	}
 	return fmt.Sprintf("%.1f GiB", kB/(1<<20))
-}
-
-func system() string {
-	name := strings.Trim(named("/etc/os-release", "PRETTY_NAME", "="), `"`)
-	if name == "" {
-		name = runtime.GOOS
-	}
-	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		name += ", Linux " + strings.TrimSpace(string(kernel))
-	}
-	return name
-}
-
-// named returns what a file says of name, "" if there is no such file or line.
-func named(file, name, separator string) string {
-	f, err := os.Open(file)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), separator); ok && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 var versionOfRedis = regexp.MustCompile(`\bv=(\S+)`)

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bufio"
 	"cmp"
 	"os"
 	"os/exec"
@@ -9,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	from "github.com/punctualq/punctual/integration/machine"
 )
 
 // machine is where the results come from. What cannot be found out is empty.
@@ -23,36 +24,13 @@ type machine struct {
 
 func thisMachine() machine {
 	return machine{
-		CPU:   strings.TrimSpace(named("/proc/cpuinfo", "model name", ":") + " (" + runtime.GOARCH + ")"),
+		CPU:   from.CPU(),
 		Cores: runtime.NumCPU(),
-		OS:    system(),
+		OS:    from.System(),
 		Go:    strings.TrimPrefix(runtime.Version(), "go"),
 		Redis: redisVersion(),
 		Date:  time.Now().UTC().Format(time.DateOnly),
 	}
-}
-
-func system() string {
-	name := cmp.Or(strings.Trim(named("/etc/os-release", "PRETTY_NAME", "="), `"`), runtime.GOOS)
-	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		name += ", Linux " + strings.TrimSpace(string(kernel))
-	}
-	return name
-}
-
-// named returns what a file says of name, "" if there is no such file or line.
-func named(file, name, separator string) string {
-	f, err := os.Open(file)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), separator); ok && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 // redisProgram is the server that the rows start.
