@@ -174,21 +174,23 @@ func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
 		if kind == "none" || a.keys.types()[name] != "" {
 			continue
 		}
-		switch rest := strings.TrimPrefix(name, a.keys.prefix); {
-		case strings.HasPrefix(rest, "processing:"):
+		list, isList := strings.CutPrefix(name, a.keys.processing(""))
+		heart, isHeart := strings.CutPrefix(name, a.keys.heartbeat(""))
+		switch {
+		case isList:
 			a.wrongType(name, kind, "list")
-			a.workers[strings.TrimPrefix(rest, "processing:")] = false
-		case strings.HasPrefix(rest, "heartbeat:"):
+			a.workers[list] = false
+		case isHeart:
 			if !a.wrongType(name, kind, "string") {
-				a.judgeHeartbeat(name, strings.TrimPrefix(rest, "heartbeat:"), forever, registered[name].Err() == nil)
+				a.judgeHeartbeat(name, heart, forever, registered[name].Err() == nil)
 			}
-		case strings.HasPrefix(rest, "control:"):
+		case strings.HasPrefix(name, a.keys.control("")):
 			if kind != "list" || forever {
 				a.find(Finding{Code: "control-malformed", Key: name, Detail: "it is a " + kind + "; it should be a list with a TTL"})
 			}
-		case strings.HasPrefix(rest, "idempotency:"):
+		case strings.HasPrefix(name, a.keys.idempotency("")):
 			a.judgeIdempotency(name, kind, forever, sizes[name].Val())
-		case rest == "unique" && kind == "hash": // of a later version of this layout
+		case name == a.keys.prefix+"unique" && kind == "hash": // of a later version of this layout
 		default:
 			a.find(Finding{Code: "key-unknown", Key: name, Detail: "a " + kind + " that is no part of a queue"})
 		}

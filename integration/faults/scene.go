@@ -57,7 +57,6 @@ type Scene struct {
 	own       int             // histories of the test process
 	damaged   map[string]bool // ids that the play itself has damaged or made up
 	acked     ids
-	unknown   ids
 }
 
 // Scene sets one up, plays it, and has the oracle look at it. The play must have stopped its faults when it returns, so that
