@@ -30,6 +30,10 @@ var takeovers = []takeover{
 		end:   func(s *Scene, group *redistest.Sentinels, old *redistest.Server) { group.Rejoin(s.T, old) }},
 }
 
+// followWithin is how long sentinels may take to have the other replica follow a new master: with min-replicas-to-write that
+// is what a 201 waits for. How long it took is published.
+const followWithin = 30 * time.Second
+
 // failoverWait is how long the jobs wait by which losses are counted: longer than the sentinels leave an old master alone.
 const failoverWait = 25 * time.Second
 
@@ -83,11 +87,11 @@ func (s *Scene) takeOver(group *redistest.Sentinels, way takeover, server *Proce
 	s.Run.Injected()
 	redistest.Await(s.T, 20*time.Second, "another master", func() bool { m := group.Master(s.T); return m != nil && m != old })
 	fresh := group.Master(s.T)
-	load.AwaitCreated(s.T, 5*back) // with min-replicas-to-write once the other replica follows
-	if way.full {                  // the old one may be written to until it is told, some 8 s later
+	load.AwaitCreated(s.T, followWithin) // with min-replicas-to-write once the other replica follows
+	if way.full {                        // the old one may be written to until it is told, some 8 s later
 		way.end(s, group, old)
 		s.awaitFollower(old, fresh)
-		load.AwaitCreated(s.T, 5*back)
+		load.AwaitCreated(s.T, followWithin)
 	}
 	parked.stop()
 	l.count(s, fresh.Client(), parked)
