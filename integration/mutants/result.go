@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/punctualq/punctual/integration/machine"
 )
 
 // result is what became of one mutant.
@@ -45,6 +47,8 @@ func (r result) json() string {
 // markdown is the table as a page can include it.
 func markdown(results []result) string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "# Mutants\n\nEach row is a deliberate bug, put into the code for one run of its tests. Written by `make mutants ARGS='-out docs/en/Mutants.md'` on %s.\n\n",
+		machine.System()+", "+machine.CPU())
 	b.WriteString("| mutant | what goes wrong | seen in | caught by | after (s) |\n|---|---|---|---|---|\n")
 	cell := strings.NewReplacer("|", `\|`, "\n", " ")
 	for _, r := range results {
