@@ -8,6 +8,10 @@ import (
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
+// votePause is twice the node timeout. The nodes vote about one master no more often than that, so a replica that is told to take
+// over sooner waits for votes in vain, for 5 s, with the clients of its master paused.
+const votePause = 2 * time.Second
+
 // clusterChanges moves the slot of the queue, and the node that serves it, under load.
 func clusterChanges(r *Run) {
 	clusterScene(r, "in good order", Rules{}, func(s *Scene, n *redistest.Nodes, server *Process, load *Load) {
@@ -19,7 +23,8 @@ func clusterChanges(r *Run) {
 		}
 		pair := [2]*redistest.Server{home, replicaOf(s, n, home)}
 		for range r.Times(1, 5) {
-			s.parkAcross(server, load, "Cluster, CLUSTER FAILOVER", true, func() {
+			time.Sleep(votePause)
+			s.parkAcross(server, load, pair[1], "Cluster, CLUSTER FAILOVER", true, func() {
 				if err := pair[1].Client().ClusterFailover(s.Context()).Err(); err != nil {
 					s.Fatal(err)
 				}
@@ -33,7 +38,8 @@ func clusterChanges(r *Run) {
 		pair := [2]*redistest.Server{n.Owner(s.T, "default")}
 		pair[1] = replicaOf(s, n, pair[0])
 		for range r.Times(1, 5) {
-			s.parkAcross(server, load, "Cluster, node killed", false, func() {
+			time.Sleep(votePause)
+			s.parkAcross(server, load, pair[1], "Cluster, node killed", false, func() {
 				pair[0].Kill(s.T)
 				awaitRole(s, pair[1], "master")
 			})
@@ -70,8 +76,8 @@ func (s *Scene) moveSlot(n *redistest.Nodes, to *redistest.Server, load *Load) {
 	s.Run.Resumed(load.AwaitCreated(s.T, back))
 }
 
-// parkAcross has a fault while jobs are registered, and counts which of them it cost.
-func (s *Scene) parkAcross(server *Process, load *Load, mode string, graceful bool, fault func()) {
+// parkAcross has a fault while jobs are registered, by which another server gets them, and counts which of them it cost.
+func (s *Scene) parkAcross(server *Process, load *Load, heir *redistest.Server, mode string, graceful bool, fault func()) {
 	s.Helper()
 	parked := s.park(server)
 	time.Sleep(300*time.Millisecond + chance(s.Run, soon)) // when it happens is chance
@@ -81,7 +87,7 @@ func (s *Scene) parkAcross(server *Process, load *Load, mode string, graceful bo
 	load.AwaitCreated(s.T, back)
 	parked.stop()
 	l := &losses{}
-	l.count(s, s.Client, parked)
+	l.count(s, heir.Client(), parked)
 	goal := ""
 	if graceful {
 		goal = "0"

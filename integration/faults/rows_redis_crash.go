@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/punctualq/punctual/integration/redistest"
 )
 
 // Most of the time a kill comes soon; where only snapshots are kept it must be able to come long after the last one.
@@ -149,12 +147,10 @@ func (l *losses) count(s *Scene, client redis.UniversalClient, p *parked) {
 	if len(p.ids) == 0 {
 		s.Fatal("nothing was acknowledged before the kill")
 	}
-	var records []any
-	redistest.Await(s.T, 10*back, "an answer about the jobs", func() (ok bool) { // this client may not know the new master yet
-		var err error
-		records, err = client.HMGet(s.Context(), Key("jobs"), p.ids...).Result()
-		return err == nil
-	})
+	records, err := client.HMGet(s.Context(), Key("jobs"), p.ids...).Result()
+	if err != nil {
+		s.Fatal(err)
+	}
 	lost := 0
 	for i, record := range records {
 		if record == nil {
