@@ -25,9 +25,10 @@ matrix: ## the tests of every Redis and Valkey that can be had (REDIS_SERVERS="p
 SCALE ?= quick
 SEED ?= 0
 DURATION ?= 1h
+AT_ONCE = $(if $(filter full,$(SCALE)),3,6)
 
 faults: ## the fault matrix (make faults ROWS="R1 R5" SCALE=full SEED=7); all rows of SCALE=full write docs/en/Faults.md and its ja twin
-	@cd integration/faults && go test -count=1 -v -timeout 4h -parallel 6 -run '^TestFaults$$' . \
+	@cd integration/faults && go test -count=1 -v -timeout 4h -parallel $(AT_ONCE) -run '^TestFaults$$' . \
 		-args -rows "$(ROWS)" -scale $(SCALE) -seed $(SEED) -docs ../../docs
 
 soak: ## random faults under load (make soak DURATION=1h SEED=7); an hour or more is kept in docs/en/Soak.json

@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 			continue
 		}
 		t.Run(row.ID, func(t *testing.T) {
-			if Scale(*scale) == Quick { // where figures are made, rows do not disturb each other
+			if Scale(*scale) == Quick || !row.Alone { // rows mostly wait
 				t.Parallel()
 			}
 			play(t, row, len(named) > 0)

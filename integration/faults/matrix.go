@@ -15,7 +15,9 @@ type Row struct {
 	Invariant Text // what must hold
 	// Full rows take too long for make test: they run with SCALE=full, or when they are named.
 	Full bool
-	Run  func(*Run) // nil: not built yet
+	// Alone rows measure what takes a processor: at SCALE=full no other row runs beside them.
+	Alone bool
+	Run   func(*Run) // nil: not built yet
 }
 
 // Matrix returns all rows in their order.

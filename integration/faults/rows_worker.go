@@ -120,7 +120,7 @@ func stopTwice(r *Run) {
 			server := s.Server()
 			for range r.Times(1, 10) {
 				w := s.Worker()
-				id := s.Register(server, Sleep(2*time.Second))
+				id := s.Register(server, Sleep(4*time.Second)) // longer than it takes until the second signal, on a busy machine too
 				s.AwaitProcessing(1, 10*time.Second)
 				w.Signal(signal)
 				w.AwaitLog(10*time.Second, "shutting down")
