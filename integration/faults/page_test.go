@@ -41,7 +41,7 @@ func rendered(t *testing.T, language string, results []*Result, soaked *soakReco
 func TestPage(t *testing.T) {
 	for language, wants := range map[string][]string{
 		"en": {
-			`| CPU | Abacus \| 2 |`, "| Redis | unknown |", "| seed | 7 |", "| all rows together took | 1m2s |",
+			`| CPU | Abacus \| 2 |`, "| Redis | unknown |", "| seed | 7 |", "| sum of the time of all rows | 1m2s;",
 			"\n| 39 | 5 | 4 | 1 | 34 |\n",
 			"(R1, 200 kills), p50 / p95 / max | 13.00 s / 15.70 s / 15.97 s | 17 s at most | met |",
 			"over 9 outages and clock steps | 0 | 0 | met |",
