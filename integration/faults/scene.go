@@ -56,6 +56,7 @@ type Scene struct {
 	processes []*Process
 	own       int             // histories of the test process
 	damaged   map[string]bool // ids that the play itself has damaged or made up
+	killed    []int64         // when a Redis that syncs its file once a second was killed, Unix ms
 	acked     ids
 }
 
