@@ -54,6 +54,9 @@ func (r *runner) passOn(ctx context.Context) {
 	if err := r.link.PassOn(ctx); err != nil {
 		r.log.Debug().Err(err).Msg("the wake token was lost; the fallback will do")
 	}
+	r.mu.Lock()
+	r.exchanging = false
+	r.mu.Unlock()
 }
 
 // untilArmed is how long the exchange may sleep.
@@ -89,6 +92,7 @@ func (r *runner) plan() (next queue.Exchange, passOn bool) {
 	}
 	if r.want && free <= 0 && len(next.Results) == 0 {
 		r.want = false // full: the claim that follows the next result makes up for it; stopping: another worker is to look
+		r.exchanging = true
 		return next, true
 	}
 	if free > 0 {

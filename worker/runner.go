@@ -129,11 +129,12 @@ func (r *runner) finishHandlers() {
 	}
 }
 
-// awaitQuiet waits until nothing is on its way to Redis, a registration least of all, and nothing on the list is unknown.
+// awaitQuiet waits until nothing is on its way to Redis, a registration least of all, nothing on the list is unknown, and the
+// token is passed on, unless the lease is in doubt: then nothing is sent.
 func (r *runner) awaitQuiet(most time.Duration) {
 	r.await(most, func() bool {
 		quiet := !r.exchanging && !r.unsure && len(r.adopt) == 0 && len(r.held) == r.running
-		return !r.awaited && (!r.registered || quiet)
+		return !r.awaited && (!r.registered || quiet && (!r.want || r.inDoubt()))
 	})
 }
 

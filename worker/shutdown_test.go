@@ -35,6 +35,24 @@ func TestIdleShutdownIsQuick(t *testing.T) {
 	})
 }
 
+// What passes the wake token on at a stop is answered before the goodbye.
+func TestTokenIsPassedOnBeforeLeaving(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(t)
+		r := start(s, 5, nil)
+		pass(time.Minute)
+		s.fail("passon", fault{kind: replySlow, d: 400 * time.Millisecond})
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+		lastIsLeave(t, s)
+		passed, left := s.since("passon", 0), s.since("leave", 0)
+		if len(passed) != 1 || left[0].at.Sub(passed[0].at) < 400*time.Millisecond {
+			t.Errorf("passed on: %v, left: %v", passed, left)
+		}
+	})
+}
+
 // No claim after the stop began, and a claim that was under way is given back unrun and uncharged.
 func TestNoClaimAfterTheStopBegan(t *testing.T) {
 	for name, f := range map[string]fault{
