@@ -16,6 +16,10 @@ import (
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
+// patience is how long a reader waits for a command: the first ones compile everything, with the processor time that other tests
+// leave, see scripts/test.sh.
+const patience = 4 * time.Minute
+
 // reader types what a page tells to type.
 type reader struct {
 	t         *testing.T
@@ -160,7 +164,7 @@ func (r *reader) run(at, commands string) string {
 	// A command that fails inside the file counts, not only its last one.
 	fmt.Fprintf(r.stdin, "failed=0; trap 'failed=$?' ERR; . %s </dev/null; trap - ERR; printf '\\036%%d\\036\\n' $failed\n", file)
 	var end []int
-	redistest.Await(r.t, 90*time.Second, at+": an end of\n"+commands, func() bool {
+	redistest.Await(r.t, patience, at+": an end of\n"+commands, func() bool {
 		end = marker.FindStringIndex(r.shell.out.String()[before:])
 		return end != nil
 	})
@@ -193,7 +197,7 @@ func (r *reader) await(at string, b block) {
 		}
 		return false
 	}
-	for deadline := time.Now().Add(150 * time.Second); !done(); {
+	for deadline := time.Now().Add(patience); !done(); {
 		select {
 		case <-term.gone:
 			if done() {

@@ -119,7 +119,7 @@ func rerunIn(t *testing.T, prefix []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(slices.Clone(prefix[1:]), self, "-test.run=^TestDocumentedCommands$", "-test.v", "-test.timeout=4m")
+	args := append(slices.Clone(prefix[1:]), self, "-test.run=^TestDocumentedCommands$", "-test.v", "-test.timeout=9m")
 	inner := exec.CommandContext(t.Context(), prefix[0], args...)
 	inner.Env = append(os.Environ(), insideVariable+"=1", "TMPDIR="+t.TempDir()) // what is left behind there goes with this test
 	if _, err := inner.StdinPipe(); err != nil {

@@ -33,6 +33,7 @@ func TestKillOfGoRun(t *testing.T) {
 
 // TestOtherParentsAreNoGoRun: a process whose parent goes away, but was no go run, stays (nohup, a service manager).
 func TestOtherParentsAreNoGoRun(t *testing.T) {
+	t.Parallel()
 	r := redistest.Own(t)
 	p := start(t, r, nil, "sh", "-c", binary(t, "jobqueue")+` & echo $! >&2; wait`)
 	p.awaitHTTP(t, "/readyz", http.StatusOK, 20*time.Second)

@@ -1,11 +1,16 @@
 package integration
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/integration/redistest"
 )
 
 // goStandIn and gofmtStandIn take the place of the Go tools and fuzzStandIn that of scripts/fuzz.sh, so that scripts/test.sh
@@ -21,10 +26,12 @@ esac
 case "$1 $2" in
 "env CGO_ENABLED") [ -e "$here/no-cgo" ] && echo 0 || echo 1 ;;
 "env CC") [ -e "$here/no-compiler" ] && echo no-such-compiler || echo "sh -c" ;;
+"list "*) printf 'punctual/%s\n' cmd/internal/app integration integration/redistest queue worker ;;
 "build "*) [ ! -e "$here/build-fails" ] ;;
 "vet "*) [ ! -e "$here/vet-fails$module" ] ;;
 "test "*)
 	echo "$* [$PUNCTUAL_TEST_REDIS]$module" >>"$here/tests"
+	[ ! -e "$here/hangs" ] || exec sleep 600
 	[ ! -e "$here/skips" ] || cat "$here/skips" >>"$PUNCTUAL_TEST_SKIPPED"
 	case $* in
 	*./integration/mutants) [ ! -e "$here/mutants-fail" ] ;;
@@ -62,14 +69,19 @@ func withGo(t *testing.T, w *workbench) string {
 	return dir
 }
 
-// tests lists the calls of go test.
+// tests lists the calls of go test, which the script makes by two processes.
 func tests(t *testing.T, dir string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "tests"))
-	if err != nil {
-		t.Fatal(err)
+	calls := calledSoFar(dir)
+	if len(calls) == 0 {
+		t.Fatal("go test was not called")
 	}
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
+	return calls
+}
+
+func calledSoFar(dir string) []string {
+	text, _ := os.ReadFile(filepath.Join(dir, "tests")) // may not be there yet
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
 func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
@@ -85,14 +97,17 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 		}
 	}
 	want := []string{
-		"test -race -p 1 -count=1 -timeout 10m ./... [embedded]",
-		"test -count=1 -timeout 5m ./... [embedded]-in-bench", // with arguments only what they say
+		"test -count=1 -timeout 10m -parallel 6 . [embedded]-in-faults",
+		"test -count=1 -timeout 5m ./... [embedded]-in-bench",
+		"test -count=1 -timeout 5m ./history [embedded]-in-faults",
+		"test -race -count=1 -timeout 10m -run ^TestDocumentedCommands$ ./integration [embedded]",
+		"test -race -p 1 -parallel 8 -count=1 -timeout 10m ./... -run A|B [embedded]", // with arguments only what they say
+		"test -race -p 1 -parallel 8 -count=1 -timeout 10m ./queue -v [embedded]",
+		"test -race -p 2 -count=1 -timeout 10m punctual/queue punctual/worker [embedded]",
+		"test -race -p 2 -parallel 8 -count=1 -timeout 10m -skip ^TestDocumentedCommands$ ./integration ./integration/redistest ./cmd/internal/app [embedded]",
 		"test -tags mutants -count=1 ./integration/mutants [embedded]",
-		"test -count=1 -timeout 10m -parallel 6 ./... [embedded]-in-faults",
-		"test -race -p 1 -count=1 -timeout 10m ./... -run A|B [embedded]",
-		"test -race -p 1 -count=1 -timeout 10m ./queue -v [embedded]",
 	}
-	if got := tests(t, dir); !slices.Equal(got, want) {
+	if got := slices.Sorted(slices.Values(tests(t, dir))); !slices.Equal(got, want) { // some run side by side
 		t.Errorf("go was called with\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -113,8 +128,8 @@ func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
 }
 
 func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
-	for what, calls := range map[string]int{"test-fails-in-bench": 4, "vet-fails-in-bench": 3, "test-fails-in-faults": 4,
-		"vet-fails-in-faults": 3, "mutants-fail": 4, "fuzz-fails": 4} {
+	for what, calls := range map[string]int{"test-fails-in-bench": 7, "vet-fails-in-bench": 6, "test-fails-in-faults": 7,
+		"vet-fails-in-faults": 6, "mutants-fail": 7, "fuzz-fails": 7} {
 		w := newWorkbench(t)
 		dir := withGo(t, w)
 		touch(t, dir, what)
@@ -126,6 +141,37 @@ func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
 		if got := tests(t, dir); len(got) != calls {
 			t.Errorf("%s: go test was called with %q", what, got)
 		}
+	}
+}
+
+// TestTestScriptLeavesNothingAtWork: Ctrl+C ends both kinds of tests.
+func TestTestScriptLeavesNothingAtWork(t *testing.T) {
+	w := newWorkbench(t)
+	dir := withGo(t, w)
+	touch(t, dir, "hangs")
+	cmd, out := w.script("test")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ended, held, err := os.Pipe() // by all that the script starts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ended.Close()
+	cmd.ExtraFiles = []*os.File{held}
+	err = cmd.Start()
+	_ = held.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	redistest.Await(t, 20*time.Second, "two that hang", func() bool { return len(calledSoFar(dir)) == 2 })
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("it ends with %v:\n%s", err, out)
+	}
+	_ = ended.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadAll(ended); err != nil {
+		t.Errorf("something is still at work: %v", err)
 	}
 }
 

@@ -95,6 +95,7 @@ func TestOneDueInstantCostsOneClaim(t *testing.T) {
 
 // TestIdleWorkerIsCheap: at most one round trip a second.
 func TestIdleWorkerIsCheap(t *testing.T) {
+	t.Parallel()
 	r := redistest.Own(t)
 	q := redistest.Queue(t)
 	startWorker(t, r.URL(), q, worker.Config{}, func(context.Context, worker.Job) error { return nil })
