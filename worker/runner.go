@@ -77,6 +77,11 @@ func poke(c chan struct{}) {
 
 // run works until ctx ends or this process turns out to be unfit for the queue, then shuts down in order.
 func (r *runner) run(ctx context.Context) error {
+	if ctx.Err() != nil { // or jobs might run, if this goroutine is slow to tell the others of the stop
+		_ = r.link.Close()
+		close(r.ended)
+		return nil
+	}
 	loops, endLoops := context.WithCancelCause(context.Background())
 	waking, endWaking := context.WithCancel(loops)
 	var running sync.WaitGroup
