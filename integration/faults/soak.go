@@ -91,11 +91,16 @@ func newNemesis(s *Scene) *nemesis {
 	n.witness = n.hire()
 	n.workers = []*Process{n.hire(), n.hire()}
 	n.faults = map[string]func(){
-		"kill -9 of a worker":                func() { n.replace(syscall.SIGKILL) },
-		"SIGTERM to a worker":                func() { n.replace(syscall.SIGTERM) },
-		"SIGSTOP of a worker, long":          func() { n.freeze(s.Timing.TTL * 2) },
-		"SIGSTOP of a worker, short":         func() { n.freeze(s.Timing.TTL / 2) },
-		"kill -9 of Redis":                   func() { s.Redis.Kill(s.T); s.killed = append(s.killed, time.Now().UnixMilli()); n.hold(n.upTo(s.Timing.TTL)); s.Redis.Start(s.T) },
+		"kill -9 of a worker":        func() { n.replace(syscall.SIGKILL) },
+		"SIGTERM to a worker":        func() { n.replace(syscall.SIGTERM) },
+		"SIGSTOP of a worker, long":  func() { n.freeze(s.Timing.TTL * 2) },
+		"SIGSTOP of a worker, short": func() { n.freeze(s.Timing.TTL / 2) },
+		"kill -9 of Redis": func() {
+			s.Redis.Kill(s.T)
+			s.killed = append(s.killed, time.Now().UnixMilli())
+			n.hold(n.upTo(s.Timing.TTL))
+			s.Redis.Start(s.T)
+		},
 		"Redis stopped in good order":        func() { s.Redis.Stop(s.T); n.hold(n.upTo(s.Timing.TTL)); s.Redis.Start(s.T) },
 		"Redis hangs":                        func() { s.Redis.Pause(s.T); n.hold(n.upTo(s.Timing.TTL * 3 / 2)); s.Redis.Resume(s.T) },
 		"SCRIPT FLUSH":                       func() { _ = s.Client.ScriptFlush(s.Context()).Err() },
