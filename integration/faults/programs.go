@@ -43,7 +43,7 @@ func skewedPrograms(r *Run) string {
 }
 
 // released is the last state of this project whose programs are kept compatible with the present ones.
-const released = "2e121a9be8ff"
+const released = "3d6419576818"
 
 // oldPrograms builds API and worker of that state out of the history of this checkout.
 func oldPrograms(r *Run) string {

@@ -108,7 +108,7 @@ func (s *Scene) forget(jobs int) {
 		s.Errorf("%d jobs wait, want %d", n, jobs)
 	}
 	pipe := s.Client.TxPipeline()
-	pipe.Del(s.Context(), Key("jobs"), Key("scheduled"))
+	pipe.Unlink(s.Context(), Key("jobs"), Key("scheduled"))
 	pipe.HIncrBy(s.Context(), Key("stats"), "adjusted", -int64(jobs))
 	if _, err := pipe.Exec(s.Context()); err != nil {
 		s.Fatal(err)
