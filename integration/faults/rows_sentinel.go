@@ -108,7 +108,7 @@ func (s *Scene) takeOver(group *redistest.Sentinels, way takeover, server *Proce
 func (s *Scene) awaitFollower(replica, of *redistest.Server) {
 	s.Helper()
 	_, port, _ := strings.Cut(of.Addr(), ":")
-	redistest.Await(s.T, 40*time.Second, "the old master to follow the new one", func() bool {
+	redistest.Await(s.T, 90*time.Second, "the old master to follow the new one", func() bool {
 		text := replica.Client().Info(s.Context(), "replication").Val()
 		return strings.Contains(text, "master_port:"+port+"\r") && strings.Contains(text, "master_link_status:up")
 	})
