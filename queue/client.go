@@ -28,6 +28,8 @@ type Options struct {
 	// the primary has synced it to its disk (WaitAOF; Redis 7.2 or newer with its append-only file on). It waits for half of the time
 	// that is left to the caller, or of Timeout; what is not confirmed by then is ErrNotDurable. Default 0: no wait.
 	EnqueueWait int
+	// MaxScheduled bounds the scheduled jobs of a queue: what is enqueued beyond is refused with ErrQueueFull. 0: no bound.
+	MaxScheduled int
 	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
 	// It is for tests, see HistoryTo.
 	History func(Event)

@@ -13,7 +13,9 @@ var enqueueScript = loadScript("enqueue")
 type Enqueued struct {
 	ID  string
 	Due time.Time // by the clock of Redis; zero if Err is set
-	Err error     // ErrExists, or nil
+	Err error     // ErrExists, ErrConflict, ErrQueueFull, *UniqueError, or nil
+
+	Replayed bool // the job is that of an earlier request with the same Idempotency
 }
 
 // Enqueue writes one job. It returns when Redis has it; from then on it runs at least once. With an error the job is not

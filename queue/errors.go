@@ -22,6 +22,20 @@ var (
 	ErrNotFound = errors.New("no such job")
 	// ErrInvalid: the job cannot be taken as it is; the error is an *InvalidError.
 	ErrInvalid = errors.New("invalid job")
+	// ErrConflict: the Idempotency key was used for another request; nothing was written.
+	ErrConflict = errors.New("the idempotency key was used for another request")
+	// ErrUnique: another job holds the Unique key; the error is a *UniqueError.
+	ErrUnique = errors.New("another job holds the unique key")
+	// ErrQueueFull: the queue has as many scheduled jobs as Options.MaxScheduled allows; nothing was written.
+	ErrQueueFull = errors.New("the queue is full")
+	// ErrState: the job is in a state in which this cannot be done; the error is a *StateError. Nothing was changed.
+	ErrState = errors.New("not in this state")
+	// ErrCursor: the cursor of a listing is not one that List gave out for the same listing.
+	ErrCursor = errors.New("not a cursor of this listing")
+	// ErrNoQueue: nothing was ever put into a queue of that name.
+	ErrNoQueue = errors.New("no such queue")
+	// ErrNoWorker: no living worker has that id.
+	ErrNoWorker = errors.New("no such worker")
 	// ErrFenced: this worker is not registered any more, or is being reaped; its list is not its own.
 	ErrFenced = errors.New("fenced: the worker was reaped")
 	// ErrLayout: the data in Redis was written by a newer version than this binary knows.
@@ -40,6 +54,18 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return fmt.Sprintf("invalid job: %s %s", e.Field, e.Reason) }
 func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// UniqueError names the job that holds a unique key.
+type UniqueError struct{ Holder string }
+
+func (e *UniqueError) Error() string { return ErrUnique.Error() + ": job " + e.Holder }
+func (e *UniqueError) Unwrap() error { return ErrUnique }
+
+// StateError says in which state a job is that forbids what was asked.
+type StateError struct{ State State }
+
+func (e *StateError) Error() string { return "the job is " + string(e.State) }
+func (e *StateError) Unwrap() error { return ErrState }
 
 // classify turns what go-redis says into one of the errors above. sent: the command had left this process.
 func classify(err error, sent bool) error {

@@ -19,6 +19,10 @@ type Info struct {
 	Due      time.Time // when it is, or was, due; of a dead job, when it died; zero while processing
 	Attempts int       // begun so far
 	Failures []Failure // the last 5, newest first
+
+	Worker    string    // while processing: who runs it
+	Finished  time.Time // when it was done or died; zero before
+	Cancelled bool      // while processing: its cancellation was asked for
 }
 
 // Get returns the job with this id, or ErrNotFound. A job whose record is no JSON is an error that says so.

@@ -21,6 +21,7 @@ const (
 	NoRetry = -1
 
 	MaxRetryLimit = 1000
+	MaxMetadata   = 16 // entries, each a key of at most 64 bytes and a value of at most 256
 	MaxDelay      = 10 * 365 * 24 * time.Hour
 	// MaxPayload is in bytes of compact JSON. The HTTP route takes 64 KiB of message and 64 KiB of payload in one body of
 	// 128 KiB: what it takes must fit here, however its JSON is escaped.
@@ -59,6 +60,38 @@ type NewJob struct {
 	Delay    time.Duration   // until it is due, by the clock of Redis; 0 is now; at most MaxDelay
 	MaxRetry int             // retries after the first run; 0 means DefaultMaxRetry, NoRetry none; at most MaxRetryLimit
 	Timeout  time.Duration   // of one run; 0 means the worker's
+
+	At          time.Time         // when it is due, in place of Delay; in the past is now
+	Retention   time.Duration     // how long it is kept after it is done; 0: a finished job is gone
+	Expires     time.Duration     // not started so long after its due time: dead, with the reason "expired"; 0: never
+	Backoff     *Backoff          // delay before retries; nil means the worker's
+	Metadata    map[string]string // for people and filters; at most MaxMetadata entries
+	Subject     string            // who registered it; "" for nobody. At most 256 bytes
+	TraceParent string            // W3C traceparent of the request that registered it
+	Unique      *Unique           // refuses a job while another holds the same key
+	Idempotency *Idempotency      // makes a repeated request find the job of the first
+}
+
+// Backoff of one job's retries.
+type Backoff struct {
+	Kind   string          // "exponential", "fixed" or "list"
+	Base   time.Duration   // exponential: at most before the first retry, doubled for each further one; fixed: before each
+	Cap    time.Duration   // exponential: at most before any retry
+	Delays []time.Duration // list: before retry 1, 2, …; the last repeats. At most 100
+}
+
+// Unique is the right to a key, which one job of a queue holds at a time.
+type Unique struct {
+	Key   string        // 1 to 128 printable ASCII characters without spaces, quotes and backslashes
+	Until string        // "start": until it is first claimed; "done": until it is done, dead or cancelled; "": for For
+	For   time.Duration // with Until "": so long after it was enqueued, whatever becomes of the job
+}
+
+// Idempotency is the key under which a request may be repeated for 24 h.
+type Idempotency struct {
+	Scope   string // whose keys these are: subject and route, say
+	Key     string // the client's key
+	Request string // tells whether it is the same request: a hash of it, say
 }
 
 // Job is a job as it is kept.
@@ -70,6 +103,14 @@ type Job struct {
 	MaxRetry int             // 0 means none: a job runs at most MaxRetry + 1 times
 	Timeout  time.Duration   // 0 means the worker's
 	Created  time.Time       // by the clock of whoever enqueued it
+
+	Retention   time.Duration
+	Expires     time.Duration
+	Backoff     *Backoff
+	Metadata    map[string]string
+	Subject     string
+	TraceParent string
+	Unique      *Unique
 }
 
 // Failure is what a failed attempt leaves behind.

@@ -1,6 +1,6 @@
 package queue
 
-// State is where a job is. A finished job is gone: there is no state for it.
+// State is where a job is. A finished job without a retention is gone: there is no state for it.
 type State string
 
 const (
@@ -10,9 +10,10 @@ const (
 	Processing State = "processing"
 	// Dead gave up: retries exhausted, told not to retry, or record unreadable. Kept for inspection until trim drops it.
 	Dead State = "dead"
+	// Done is finished, and kept until its retention ends. Without a retention a finished job is gone.
+	Done State = "done"
 
 	none State = "none" // not there: before enqueue, after trim
-	done State = "done" // finished; without a retention the same as none
 )
 
 // Move is one arrow of the life of a job.
@@ -26,7 +27,7 @@ var Transitions = []Move{
 	{"enqueue", none, Scheduled},
 	{"claim", Scheduled, Processing},
 	{"claim", Scheduled, Dead},
-	{"settle", Processing, done},
+	{"settle", Processing, Done},
 	{"settle", Processing, Scheduled},
 	{"settle", Processing, Dead},
 	{"reap", Processing, Scheduled},
@@ -37,5 +38,5 @@ var Transitions = []Move{
 	{"repair", Scheduled, Dead},
 	{"repair", Processing, Scheduled},
 	{"repair", Processing, Dead},
-	{"repair", done, Dead},
+	{"repair", Done, Dead},
 }

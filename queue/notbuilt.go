@@ -1,0 +1,5 @@
+package queue
+
+import "errors"
+
+var errNotBuilt = errors.New("not built yet")
