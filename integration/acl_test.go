@@ -139,7 +139,7 @@ func everyUse(t *testing.T, s *redistest.Server, url string) (refused []error) {
 	note(l.PassOn(ctx))
 	_, err = l.Wait(ctx, time.Second)
 	note(err)
-	_, _, err = l.Trim(ctx, 0, time.Hour)
+	_, err = l.Trim(ctx, 0, time.Hour, 0)
 	note(err)
 	beat("other")
 	_, err = l.Leave(ctx, "other")

@@ -96,7 +96,7 @@ func churn(ctx context.Context, r *rig, n int) error {
 		if _, err := link.Leave(ctx, worker); err != nil {
 			return err
 		}
-		if _, _, err := link.Trim(ctx, 100, time.Hour); err != nil {
+		if _, err := link.Trim(ctx, 100, time.Hour, 100); err != nil {
 			return err
 		}
 	}

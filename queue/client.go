@@ -37,17 +37,18 @@ type Options struct {
 
 // Client is a handle on the queues of one Redis. It is safe for concurrent use.
 type Client struct {
-	address   *address
-	sentinels *sentinels // nil without Sentinel
-	cluster   *cluster   // nil without a Cluster
-	timeout   time.Duration
-	wait      confirmation
-	waits     sync.Map               // names of queues whose server is known to know that wait
-	history   func(Event)            // nil: off
-	lanes     lanes                  // on which jobs go to Redis
-	ask       *line                  // reads, and what anyone may call at any time
-	known     sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
-	asked     atomic.Pointer[string] // the queue whose permissions were asked for last
+	address      *address
+	sentinels    *sentinels // nil without Sentinel
+	cluster      *cluster   // nil without a Cluster
+	timeout      time.Duration
+	wait         confirmation
+	maxScheduled int
+	waits        sync.Map               // names of queues whose server is known to know that wait
+	history      func(Event)            // nil: off
+	lanes        lanes                  // on which jobs go to Redis
+	ask          *line                  // reads, and what anyone may call at any time
+	known        sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
+	asked        atomic.Pointer[string] // the queue whose permissions were asked for last
 }
 
 // Open makes a client for the Redis at url:
@@ -70,7 +71,8 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	if o.TLS != nil {
 		a.opts.TLSConfig = o.TLS
 	}
-	c := &Client{address: a, timeout: o.Timeout, wait: confirmation(max(o.EnqueueWait, WaitAOF)), history: o.History}
+	c := &Client{address: a, timeout: o.Timeout, wait: confirmation(max(o.EnqueueWait, WaitAOF)), history: o.History,
+		maxScheduled: max(0, o.MaxScheduled)}
 	switch a.topology {
 	case sentinel:
 		c.sentinels = newSentinels(a)

@@ -18,6 +18,7 @@ const (
 type pending struct {
 	queue, id, record string
 	delay             time.Duration
+	special           *special // nil for a plain job
 
 	mu       sync.Mutex
 	sent     bool // it is part of a flush
@@ -230,7 +231,11 @@ func (p *pending) told() Enqueued {
 	defer p.mu.Unlock()
 	switch {
 	case p.answered:
-		return Enqueued{ID: p.id, Due: p.due, Err: p.err}
+		done := Enqueued{ID: p.id, Due: p.due, Err: p.err}
+		if p.special != nil && p.special.first != "" {
+			done.ID, done.Replayed = p.special.first, true
+		}
+		return done
 	case p.sent:
 		return Enqueued{ID: p.id, Err: fmt.Errorf("%w before the deadline", ErrOutcomeUnknown)}
 	default:

@@ -11,15 +11,15 @@ var enqueueScript = loadScript("enqueue")
 
 // Enqueued tells of one job that was handed in.
 type Enqueued struct {
-	ID  string
-	Due time.Time // by the clock of Redis; zero if Err is set
+	ID  string    // of a replayed one, that of the first
+	Due time.Time // by the clock of Redis; zero if Err is set, or Replayed
 	Err error     // ErrExists, ErrConflict, ErrQueueFull, *UniqueError, or nil
 
-	Replayed bool // the job is that of an earlier request with the same Idempotency
+	Replayed bool // an earlier request with the same Idempotency has written the job; it may have run since, and be gone
 }
 
 // Enqueue writes one job. It returns when Redis has it; from then on it runs at least once. With an error the job is not
-// there (ErrUnavailable, ErrFull, ErrInvalid, ErrExists, ErrLayout), or it may be (ErrOutcomeUnknown): ask Get for its ID,
+// there (ErrUnavailable, ErrFull, ErrInvalid, ErrExists, ErrConflict, ErrUnique, ErrQueueFull, ErrLayout), or it may be (ErrOutcomeUnknown): ask Get for its ID,
 // which is returned with every error but ErrInvalid, or choose the ID yourself and hand the job in again.
 // Calls from many goroutines share one round trip; each returns at its own deadline.
 func (c *Client) Enqueue(ctx context.Context, job NewJob) (Enqueued, error) {
@@ -43,7 +43,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	for i, job := range jobs {
 		job, err := job.normalized()
 		if err == nil {
-			waiting[i] = &pending{queue: job.Queue, id: job.ID, record: job.encode(now), delay: job.Delay}
+			waiting[i] = &pending{queue: job.Queue, id: job.ID, record: job.encode(now), delay: job.Delay, special: job.special()}
 		}
 		if err != nil {
 			if len(jobs) > 1 {
@@ -69,15 +69,22 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	return done, err
 }
 
-// enqueueCall writes jobs of one queue.
-func enqueueCall(jobs []*pending) *call {
-	args := make([]any, 1, 1+3*len(jobs))
-	args[0] = LayoutVersion
-	for _, p := range jobs { // by pointers: a string in an interface costs an allocation
+// enqueueCall writes jobs of one queue, of which the first so many are plain; a queue has at most most scheduled ones, 0: any number.
+func enqueueCall(jobs []*pending, plain, most int) *call {
+	args := make([]any, 3, 3+3*plain+9*(len(jobs)-plain))
+	args[0], args[1], args[2] = LayoutVersion, most, plain
+	for _, p := range jobs[:plain] { // by pointers: a string in an interface costs an allocation
 		args = append(args, &p.id, &p.record, delayMS(p.delay))
 	}
 	k := keysOf(jobs[0].queue)
-	return &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
+	x := &call{script: enqueueScript, keys: []string{k.jobs(), k.scheduled(), k.wake(), k.stats(), k.meta()}, args: args}
+	if plain < len(jobs) {
+		x.keys = append(x.keys, k.unique())
+		for _, p := range jobs[plain:] {
+			x.addSpecial(k, p)
+		}
+	}
+	return x
 }
 
 // enqueued reads the reply: the time and a word for each job behind it, or why none was written.

@@ -48,7 +48,7 @@ var (
 
 // InvalidError names the field of a NewJob that cannot be taken.
 type InvalidError struct {
-	Field  string // as in JSON: id, queue, type, payload, delay_seconds, max_retry, timeout_ms
+	Field  string // as in the JSON of a registration: job_id, queue, type, payload, delay_seconds, run_at, …
 	Reason string // what is wanted
 }
 

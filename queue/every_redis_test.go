@@ -134,8 +134,9 @@ var scenarios = []scenario{
 		}
 	}},
 	{"trim", func(r *rig) { bury(r, 3) }, func(r *rig, _ bool) {
-		if dropped, more, err := r.link.Trim(r.Context(), 1, time.Hour*1000); dropped != 2 || more || err != nil {
-			r.Errorf("%d, %v, %v", dropped, more, err)
+		got, err := r.link.Trim(r.Context(), 1, time.Hour*1000, 0)
+		if want := (queue.Trimmed{Dead: 2}); got != want || err != nil {
+			r.Errorf("%+v, %v", got, err)
 		}
 	}},
 	{"get", func(r *rig) { bury(r, 1) }, func(r *rig, _ bool) {

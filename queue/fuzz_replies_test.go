@@ -56,7 +56,7 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 		return err
 	},
 	func(t *testing.T, _ *queue.Client, l *queue.Link) error {
-		_, _, err := l.Trim(t.Context(), 1, time.Hour)
+		_, err := l.Trim(t.Context(), 1, time.Hour, 1)
 		return err
 	},
 	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
@@ -84,7 +84,7 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 // stands, or, behind a #, the words of one, a line each.
 func FuzzReplies(f *testing.F) {
 	for ask, replies := range [][]string{ // in the order of asks
-		{"#ok\n1\ncreated\nexists", "#layout\n2", "#ok\n1", "-OOM x\r\n"},
+		{"#ok\n1\ncreated\nexists", "#ok\n1\nreplayed:x\nconflict", "#ok\n1\nunique:\nfull", "#layout\n2", "#ok\n1", "-OOM x\r\n"},
 		{"#ok\n1\ndone\nlost", "#ok\n1\ndone\n", "*-1\r\n"},
 		{"#ok\n1764000000000\n\n0\n1\na\n{\"type\":\"message\"}\n1\n1000", "#ok\n1\n\n0\n1\na\n{}\n1", "#fenced\n1", "#ok\nNaN\n+Inf\n-1e400\n0x10\na\n{\n\n",
 			"*5\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
@@ -92,7 +92,7 @@ func FuzzReplies(f *testing.F) {
 		{"#ok\n1\n2\nw", "#timing", "#layout\n2", "*0\r\n"},
 		{"#reaped\n1\n2\n3", "#reaped", "#gone", "-NOSCRIPT x\r\n"},
 		{"#left", "#kept\n1", "+OK\r\n"},
-		{"#1\n1", "#x\nx", "#1", "*1\r\n*0\r\n"},
+		{"#1\n1\n1", "#x\nx\nx", "#1", "#1\n1", "*1\r\n*0\r\n"},
 		{"#scheduled\n{}\n1\n[{}]\n5", "#scheduled\n{\n\n[\n", "*0\r\n", "*1\r\n$-1\r\n"},
 		{"*2\r\n$1\r\n1\r\n$1\r\n2\r\n*2\r\n$2\r\n{}\r\n$-1\r\n*2\r\n$1\r\n1\r\n$-1\r\n", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n",
 			"*2\r\n$1\r\n1\r\n$1\r\n2\r\n*0\r\n*-1\r\n"},

@@ -105,7 +105,7 @@ func (h hostile) work() {
 		_, err = h.client.Get(h.Context(), h.name, id)
 		h.fine("get", err)
 	}
-	_, _, err = h.link.Trim(h.Context(), h.n, h.delay)
+	_, err = h.link.Trim(h.Context(), h.n, h.delay, h.n)
 	h.fine("trim", err)
 	h.fine("pass on", h.link.PassOn(h.Context()))
 }

@@ -16,7 +16,7 @@ var getScript = loadScript("get")
 type Info struct {
 	Job
 	State    State
-	Due      time.Time // when it is, or was, due; of a dead job, when it died; zero while processing
+	Due      time.Time // when it is due; of a dead job, when it died; of a done one, when it may be forgotten; zero while processing
 	Attempts int       // begun so far
 	Failures []Failure // the last 5, newest first
 
@@ -32,7 +32,7 @@ func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
 	}
 	k := keysOf(queue)
 	words, err := c.askOne(ctx, &call{script: getScript, args: []any{id},
-		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.attempts(), k.errors()}})
+		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.attempts(), k.errors(), k.done()}})
 	if err != nil {
 		return Info{}, err
 	}
@@ -46,6 +46,12 @@ func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
 	}
 	if words[4] != "" {
 		info.Due = time.UnixMilli(millis(words[4]))
+	}
+	switch info.State {
+	case Dead:
+		info.Finished = info.Due
+	case Done:
+		info.Finished = info.Due.Add(-info.Retention)
 	}
 	return info, err
 }

@@ -47,7 +47,7 @@ func TestGetInEveryState(t *testing.T) {
 		info.Due.UnixMilli() != info.Failures[0].At {
 		t.Errorf("dead: %+v", info)
 	}
-	if _, _, err := r.link.Trim(t.Context(), 0, 0); err != nil {
+	if _, err := r.link.Trim(t.Context(), 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.client.Get(t.Context(), r.name, "a"); !errors.Is(err, queue.ErrNotFound) {

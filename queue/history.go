@@ -36,7 +36,7 @@ type Res string
 const (
 	ResInvoke  Res = "invoke"  // about to be sent: written before the first byte leaves
 	ResOK      Res = "ok"      // answered, and it ran
-	ResFail    Res = "fail"    // it did not run; outcome says why where Redis said so: exists, fenced
+	ResFail    Res = "fail"    // it did not run; outcome says why where Redis said so: exists, replayed, conflict, unique, queue-full, fenced
 	ResUnknown Res = "unknown" // sent and not answered: it may have run, or may yet run
 )
 
@@ -117,6 +117,12 @@ func (e Event) answered(err error) Event {
 		e.Outcome = "fenced"
 	case errors.Is(err, ErrExists):
 		e.Outcome = "exists"
+	case errors.Is(err, ErrConflict):
+		e.Outcome = "conflict"
+	case errors.Is(err, ErrUnique):
+		e.Outcome = "unique"
+	case errors.Is(err, ErrQueueFull):
+		e.Outcome = "queue-full"
 	}
 	return e
 }
@@ -136,9 +142,13 @@ func (c *Client) tellEnqueues(jobs []*pending, done []Enqueued) {
 	for i, p := range jobs {
 		e := Event{Op: OpEnqueue, Res: ResInvoke, Queue: p.queue, ID: p.id, DelayMS: delayMS(p.delay)}
 		if done != nil {
-			if e = e.answered(done[i].Err); e.Res == ResOK {
+			if e = e.answered(done[i].Err); done[i].Replayed {
+				e.Res, e.Outcome = ResFail, "replayed" // this id was not written
+			} else if e.Res == ResOK {
 				e.DueMS = unixMS(done[i].Due)
-				e.RedisMS = e.DueMS - e.DelayMS
+				if p.special == nil || p.special.at == 0 {
+					e.RedisMS = e.DueMS - e.DelayMS
+				}
 			}
 		}
 		c.history(e)

@@ -119,7 +119,7 @@ func TestHistoryOfWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.expect(t, "leave invoke", "leave ok left")
-	if _, _, err := r.link.Trim(t.Context(), 10, time.Hour); err != nil {
+	if _, err := r.link.Trim(t.Context(), 10, time.Hour, 10); err != nil {
 		t.Fatal(err)
 	}
 	l.expect(t, "trim invoke", "trim ok")

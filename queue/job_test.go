@@ -101,13 +101,13 @@ func TestIDsRise(t *testing.T) {
 func TestJobsAreRefused(t *testing.T) {
 	long := json.RawMessage(`"` + strings.Repeat("x", MaxPayload-1) + `"`)
 	for field, jobs := range map[string][]NewJob{
-		"id":            {{ID: "a b"}, {ID: "é"}, {ID: "a\n"}, {ID: strings.Repeat("x", 129)}},
-		"queue":         {{Queue: "A"}, {Queue: "a b"}, {Queue: "a}"}, {Queue: "a\n"}, {Queue: strings.Repeat("x", 65)}},
-		"type":          {{Type: "A"}, {Type: "a b"}, {Type: "a\n"}, {Type: strings.Repeat("x", 65)}},
-		"delay_seconds": {{Delay: -1}, {Delay: MaxDelay + 1}},
-		"max_retry":     {{MaxRetry: -2}, {MaxRetry: MaxRetryLimit + 1}},
-		"timeout_ms":    {{Timeout: -1}, {Timeout: MaxDelay + 1}},
-		"payload":       {{Payload: long}, {Payload: json.RawMessage("{")}, {Payload: json.RawMessage{}}, {Payload: json.RawMessage("1 2")}},
+		"job_id":          {{ID: "a b"}, {ID: "é"}, {ID: "a\n"}, {ID: strings.Repeat("x", 129)}},
+		"queue":           {{Queue: "A"}, {Queue: "a b"}, {Queue: "a}"}, {Queue: "a\n"}, {Queue: strings.Repeat("x", 65)}},
+		"type":            {{Type: "A"}, {Type: "a b"}, {Type: "a\n"}, {Type: strings.Repeat("x", 65)}},
+		"delay_seconds":   {{Delay: -1}, {Delay: MaxDelay + 1}},
+		"max_retry":       {{MaxRetry: -2}, {MaxRetry: MaxRetryLimit + 1}},
+		"timeout_seconds": {{Timeout: -1}, {Timeout: MaxDelay + 1}},
+		"payload":         {{Payload: long}, {Payload: json.RawMessage("{")}, {Payload: json.RawMessage{}}, {Payload: json.RawMessage("1 2")}},
 	} {
 		for _, job := range jobs {
 			_, err := job.normalized()

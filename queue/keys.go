@@ -27,12 +27,13 @@ func queueOf(key string) string {
 func (k keys) jobs() string      { return k.prefix + "jobs" }      // HASH   id → the job as one line of JSON
 func (k keys) scheduled() string { return k.prefix + "scheduled" } // ZSET   id, scored by due time in ms
 func (k keys) dead() string      { return k.prefix + "dead" }      // ZSET   id, scored by time of death in ms
-func (k keys) done() string      { return k.prefix + "done" }      // ZSET   id, scored by the time it may be forgotten; nothing writes it yet
+func (k keys) done() string      { return k.prefix + "done" }      // ZSET   id, scored by the time it may be forgotten
 func (k keys) attempts() string  { return k.prefix + "attempts" }  // HASH   id → attempts begun; absent means none
 func (k keys) errors() string    { return k.prefix + "errors" }    // HASH   id → its last failures, a JSON array, newest first
 func (k keys) workers() string   { return k.prefix + "workers" }   // ZSET   worker id, scored by when its heartbeat runs out; no TTL
 func (k keys) wake() string      { return k.prefix + "wake" }      // LIST   at most one token: "someone look again"
 func (k keys) stats() string     { return k.prefix + "stats" }     // HASH   counters, written by the script that makes the move
+func (k keys) unique() string    { return k.prefix + "unique" }    // HASH   unique key → id of the job that holds it until its start or end
 
 // meta is a HASH: layout (version), interval and ttl (ms) of heartbeats, window_start and window_seen (ms) of the
 // observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms).
@@ -47,5 +48,8 @@ func (k keys) heartbeat(worker string) string { return k.prefix + "heartbeat:" +
 // control is a LIST with a TTL: messages to one worker. Nothing writes it yet.
 func (k keys) control(worker string) string { return k.prefix + "control:" + worker }
 
-// idempotency is a STRING with a TTL: the job that a key created, and the request's fingerprint. Nothing writes it yet.
+// idempotency is a STRING with a TTL: JSON of the id of the job that a key created, and the request's fingerprint.
 func (k keys) idempotency(hash string) string { return k.prefix + "idempotency:" + hash }
+
+// uniqueFor is a STRING with a TTL: the id of the job that holds a unique key for a fixed time.
+func (k keys) uniqueFor(hash string) string { return k.prefix + "uniquefor:" + hash }

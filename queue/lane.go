@@ -46,7 +46,8 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 			tell(batch, err)
 			return
 		default:
-			parts, calls = append(parts, part), append(calls, enqueueCall(part))
+			part, plain := plainFirst(part)
+			parts, calls = append(parts, part), append(calls, enqueueCall(part, plain, l.client.maxScheduled))
 		}
 	}
 	if len(calls) == 0 {
@@ -60,13 +61,10 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 			tell(part, err)
 			continue
 		}
-		created, exists := l.confirmed(ctx, calls[i], part[0].queue, slices.Contains(words[2:], "exists"))
+		created, exists := l.confirmed(ctx, calls[i], part[0].queue, slices.ContainsFunc(words[2:], found))
+		now := millis(words[1])
 		for n, p := range part {
-			if words[2+n] == "exists" {
-				p.answer(time.Time{}, exists)
-			} else {
-				p.answer(time.UnixMilli(millis(words[1])+delayMS(p.delay)), created)
-			}
+			p.take(words[2+n], now, created, exists)
 		}
 	}
 }

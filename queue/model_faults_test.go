@@ -97,7 +97,7 @@ func (m *model) wrongKind() {
 		{"workers meta processing scheduled", func() error { _, err := m.beat(w, false); return err }},
 		{"workers meta processing scheduled wake", func() error { _, err := m.link.Leave(m.Context(), w); return err }},
 		{"workers", func() error { _, err := m.link.Reap(m.Context(), w); return err }},
-		{"dead", func() error { _, _, err := m.link.Trim(m.Context(), 0, 0); return err }},
+		{"dead", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
 		{"wake", func() error { return m.link.PassOn(m.Context()) }},
 	}
 	c := pick(m, "call", calls)

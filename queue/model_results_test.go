@@ -238,9 +238,9 @@ func (m *model) trim() {
 	most := m.number("most", 0, 12)
 	dead := m.in(queue.Dead)
 	drop := max(0, len(dead)-most)
-	dropped, more, err := m.link.Trim(m.Context(), most, time.Hour)
-	if err != nil || dropped != drop || more {
-		m.Fatalf("dropped %d, %v, want %d (%v)", dropped, more, drop, err)
+	got, err := m.link.Trim(m.Context(), most, time.Hour, 0)
+	if want := (queue.Trimmed{Dead: drop}); err != nil || got != want {
+		m.Fatalf("%+v, want %+v (%v)", got, want, err)
 	}
 	for _, id := range dead[:drop] {
 		delete(m.jobs, id)

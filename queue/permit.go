@@ -63,8 +63,11 @@ func permitCall(k keys, worker string, needs []need) *call {
 	for _, n := range needs {
 		if _, known := place[n.key]; !known {
 			key := k.prefix + n.key
-			if n.key == "processing" || n.key == "heartbeat" {
+			switch n.key {
+			case "processing", "heartbeat":
 				key += ":" + worker
+			case "idempotency", "uniquefor":
+				key += ":" // and a hash
 			}
 			x.keys = append(x.keys, key)
 			place[n.key] = len(x.keys)

@@ -33,7 +33,7 @@ func TestForgottenScripts(t *testing.T) {
 		"reap":   func() error { _, err := r.link.Reap(t.Context(), "nobody"); return err },
 		"leave":  func() error { _, err := r.link.Leave(t.Context(), "nobody"); return err },
 		"wake":   func() error { return r.link.PassOn(t.Context()) },
-		"trim":   func() error { _, _, err := r.link.Trim(t.Context(), 9, time.Hour); return err },
+		"trim":   func() error { _, err := r.link.Trim(t.Context(), 9, time.Hour, 9); return err },
 		"audit":  func() error { return r.client.LookAt(t.Context(), r.name, "w", "first") },
 		"repair": func() error { _, err := r.client.Repair(t.Context(), r.name, "nobody", "w"); return err },
 		"tidy":   func() error { _, err := r.client.Tidy(t.Context(), r.name, "wake-tokens", "", ""); return err },
@@ -147,7 +147,7 @@ func TestSpoiledCounters(t *testing.T) {
 	r.take("w", 2)
 	r.kill("w")
 	r.reap("w")
-	if _, _, err := r.link.Trim(t.Context(), 0, time.Hour); err != nil {
+	if _, err := r.link.Trim(t.Context(), 0, time.Hour, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.expectStats(map[string]string{"enqueued": "5", "claimed": "6", "done": "1", "retried": "1", "dead": "1", "released": "1",

@@ -14,7 +14,7 @@ type Outcome string
 
 // What a worker reports, and what settle answers; settle also answers OutcomeLost.
 const (
-	OutcomeDone    Outcome = "done"    // finished: forgotten
+	OutcomeDone    Outcome = "done"    // finished: kept for Result.Retention, or forgotten
 	OutcomeRetry   Outcome = "retry"   // failed: due again after Result.Delay
 	OutcomeDead    Outcome = "dead"    // failed for good: kept with its failures
 	OutcomeCorrupt Outcome = "corrupt" // its record cannot be decoded: dead, with a readable record; answered as dead
@@ -28,16 +28,30 @@ type Result struct {
 	Outcome Outcome
 	Delay   time.Duration // of a retry, by the clock of Redis
 	Failure *Failure      // of a retry or a death; its At is set by the script
+
+	Retention time.Duration // of a job that is done: how long it is kept; 0: it is gone
+	Unique    string        // the key that the job may hold until it is done or dead; "" for none
+}
+
+// plain says whether the job is just done: nothing but its element need be told.
+func (r *Result) plain() bool { return r.Outcome == OutcomeDone && r.Retention <= 0 && r.Unique == "" }
+
+// wait is how long the job waits after its result: for its retry, or to be forgotten.
+func (r *Result) wait() time.Duration {
+	if r.Outcome == OutcomeDone {
+		return max(r.Retention, 0)
+	}
+	return max(r.Delay, 0)
 }
 
 // settleCall reports results. claimFollows: a claim by the same worker follows in the same pipeline.
 func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *call {
 	k := l.keys
 	plain := 0
-	for plain < len(results) && results[plain].Outcome == OutcomeDone {
+	for plain < len(results) && results[plain].plain() {
 		plain++
 	}
-	args := make([]any, 0, 3+plain+4*(len(results)-plain))
+	args := make([]any, 0, 3+plain+5*(len(results)-plain))
 	follows := "0"
 	if claimFollows {
 		follows = "1"
@@ -46,12 +60,12 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 	for i := range results { // by pointers: a string in an interface costs an allocation
 		r := &results[i]
 		if args = append(args, &r.Element); i >= plain {
-			args = append(args, (*string)(&r.Outcome), delayMS(max(r.Delay, 0)), r.Failure.encode())
+			args = append(args, (*string)(&r.Outcome), delayMS(r.wait()), r.Failure.encode(), &r.Unique)
 		}
 	}
 	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
 	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
-		k.attempts(), k.errors(), k.wake(), k.stats()}}
+		k.attempts(), k.errors(), k.wake(), k.stats(), k.done(), k.unique()}}
 }
 
 // settled reads the reply: what became of each result, in order.

@@ -33,6 +33,7 @@ var Transitions = []Move{
 	{"reap", Processing, Scheduled},
 	{"reap", Processing, Dead},
 	{"trim", Dead, none},
+	{"trim", Done, none},
 	{"repair", none, Scheduled}, // a job that damage has left in no place
 	{"repair", none, Dead},
 	{"repair", Scheduled, Dead},

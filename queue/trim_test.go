@@ -50,9 +50,9 @@ func TestTrim(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			ids := bury(r, 10)
-			dropped, more, err := r.link.Trim(t.Context(), test.most, test.retention)
-			if err != nil || dropped != test.dropped || more {
-				t.Errorf("%d, %v, %v; want %d", dropped, more, err, test.dropped)
+			got, err := r.link.Trim(t.Context(), test.most, test.retention, 0)
+			if want := (queue.Trimmed{Dead: test.dropped}); err != nil || got != want {
+				t.Errorf("%+v, %v; want %+v", got, err, want)
 			}
 			kept := int64(10 - test.dropped)
 			for _, key := range []string{"jobs", "attempts", "errors"} {
@@ -70,13 +70,10 @@ func TestTrim(t *testing.T) {
 func TestTrimInParts(t *testing.T) {
 	r := newRig(t)
 	bury(r, 230)
-	for _, want := range []struct {
-		dropped int
-		more    bool
-	}{{100, true}, {100, true}, {20, false}, {0, false}} {
-		dropped, more, err := r.link.Trim(t.Context(), 10, time.Minute*60*1000)
-		if err != nil || dropped != want.dropped || more != want.more {
-			t.Errorf("%d, %v, %v; want %+v", dropped, more, err, want)
+	for _, want := range []queue.Trimmed{{100, 0, true}, {100, 0, true}, {20, 0, false}, {}} {
+		got, err := r.link.Trim(t.Context(), 10, time.Minute*60*1000, 0)
+		if err != nil || got != want {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}
 	}
 	equal(t, "counted", r.stat("dead_trimmed"), 220)
@@ -84,9 +81,9 @@ func TestTrimInParts(t *testing.T) {
 
 func TestTrimOfNothing(t *testing.T) {
 	r := newRig(t)
-	dropped, more, err := r.link.Trim(t.Context(), 0, 0)
-	if err != nil || dropped != 0 || more {
-		t.Errorf("%d, %v, %v", dropped, more, err)
+	got, err := r.link.Trim(t.Context(), 0, 0, 0)
+	if err != nil || got != (queue.Trimmed{}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 	equal(t, "keys", r.everything(), map[string]any{})
 }

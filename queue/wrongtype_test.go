@@ -36,7 +36,7 @@ var uses = map[string]func(r *rig) error{
 	},
 	"leave": func(r *rig) error { _, err := r.link.Leave(r.Context(), "w"); return err },
 	"wake":  func(r *rig) error { return r.link.PassOn(r.Context()) },
-	"trim":  func(r *rig) error { _, _, err := r.link.Trim(r.Context(), 0, 0); return err },
+	"trim":  func(r *rig) error { _, err := r.link.Trim(r.Context(), 0, 0, 0); return err },
 	"audit": func(r *rig) error { return r.client.LookAt(r.Context(), r.name, "w", "dead000", "dead001") },
 	"repair": func(r *rig) error {
 		_, err := r.client.Repair(r.Context(), r.name, "nobody", "w")

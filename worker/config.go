@@ -33,6 +33,7 @@ type Config struct {
 	Timing        queue.Timing   // heartbeat interval (default 2 s) and TTL (default 10 s)
 	DeadMax       int            // dead jobs kept per queue. Default 100000
 	DeadRetention time.Duration  // how long dead jobs are kept. Default 2160 h
+	DoneMax       int            // done jobs kept per queue, of those that have a retention. Default 100000
 	ShutdownGrace time.Duration  // how long handlers may finish at a shutdown. Default 25 s
 	LeaseDoubt    LeaseDoubt     // default DoubtContinue
 	StuckAfter    time.Duration  // how long a handler may go on after its context ended before it is told of. Default 10 s
@@ -51,6 +52,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Timing = timing(c.Timing)
 	set(&c.DeadMax, 100_000)
 	set(&c.DeadRetention, 2160*time.Hour)
+	set(&c.DoneMax, 100_000)
 	set(&c.ShutdownGrace, 25*time.Second)
 	set(&c.LeaseDoubt, DoubtContinue)
 	set(&c.StuckAfter, 10*time.Second)
@@ -83,6 +85,8 @@ func (c Config) check() error {
 		return fmt.Errorf("retry base %s, retry cap %s: must be positive, the cap not below the base", c.RetryBase, c.RetryCap)
 	case c.DeadMax < 0 || c.DeadRetention < 0:
 		return fmt.Errorf("%d dead jobs kept, dead retention %s: must not be negative", c.DeadMax, c.DeadRetention)
+	case c.DoneMax < 0:
+		return fmt.Errorf("%d done jobs kept: must not be negative", c.DoneMax)
 	case c.ShutdownGrace < 0:
 		return fmt.Errorf("shutdown grace %s must not be negative", c.ShutdownGrace)
 	case c.StuckAfter < 0:

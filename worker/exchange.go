@@ -198,7 +198,11 @@ func (r *runner) take(c queue.Claimed) {
 }
 
 func (e *execution) finish(result queue.Result) {
-	result.Element = e.claimed.Element
+	job := &e.claimed.Job
+	result.Element, result.Retention = e.claimed.Element, job.Retention
+	if job.Unique != nil && job.Unique.Until == queue.UntilDone {
+		result.Unique = job.Unique.Key
+	}
 	e.phase, e.result = finished, result
 }
 

@@ -100,9 +100,9 @@ func (l *fakeLink) Leave(ctx context.Context, worker string) (bool, error) {
 	return call(ctx, l, "leave", 0, worker, func() (bool, error) { return l.leave(worker), nil })
 }
 
-func (l *fakeLink) Trim(ctx context.Context, most int, _ time.Duration) (int, bool, error) {
-	left, err := call(ctx, l, "trim", most, nil, func() (int, error) { l.trims--; return l.trims, nil })
-	return max(0, min(left+1, 100)), left > 0, err
+func (l *fakeLink) Trim(ctx context.Context, most int, _ time.Duration, mostDone int) (queue.Trimmed, error) {
+	left, err := call(ctx, l, "trim", most, mostDone, func() (int, error) { l.trims--; return l.trims, nil })
+	return queue.Trimmed{Dead: max(0, min(left+1, 100)), More: left > 0}, err
 }
 
 // Wait is a blocking pop. As in go-redis, a context that is cancelled does not end it: the closing of the link does.

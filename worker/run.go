@@ -184,7 +184,7 @@ func (r *runner) failed(job Job, v *verdict, failure *queue.Failure) queue.Resul
 	if v != nil && v.permanent || job.Attempt > job.MaxRetry {
 		return queue.Result{Outcome: queue.OutcomeDead, Failure: failure}
 	}
-	delay := backoff(r.config.RetryBase, r.config.RetryCap, job.Attempt)
+	delay := r.retryDelay(job)
 	if v != nil && v.after != nil {
 		delay = min(max(0, *v.after), queue.MaxDelay)
 	}

@@ -22,7 +22,7 @@ type link interface {
 	beater
 	waiter
 	Leave(ctx context.Context, worker string) (bool, error)
-	Trim(ctx context.Context, most int, retention time.Duration) (int, bool, error)
+	Trim(ctx context.Context, most int, retention time.Duration, mostDone int) (queue.Trimmed, error)
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 	settleWait = 2 * time.Second  // how long the last results may take to reach Redis
 	leaveWait  = time.Second      // how long deregistering may take
 	askWait    = time.Second      // how long the exchange waits for what is neither claim nor settle
-	trimEvery  = time.Minute      // dead jobs are bounded once a minute
+	trimEvery  = time.Minute      // dead and done jobs are bounded once a minute
 	waitMost   = 10 * time.Second // one blocking pop
 )
 
@@ -185,7 +185,7 @@ func (r *runner) leave() {
 	}
 }
 
-// trimLoop keeps the dead jobs bounded.
+// trimLoop keeps the dead and the done jobs bounded.
 func (r *runner) trimLoop(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
@@ -196,11 +196,11 @@ func (r *runner) trimLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		for more := true; more && ctx.Err() == nil; {
-			dropped, again, err := r.link.Trim(ctx, r.config.DeadMax, r.config.DeadRetention)
-			if dropped > 0 {
-				r.log.Warn().Int("dropped", dropped).Msg("dropped dead jobs beyond DEAD_MAX or DEAD_RETENTION")
+			dropped, err := r.link.Trim(ctx, r.config.DeadMax, r.config.DeadRetention, r.config.DoneMax)
+			if dropped.Dead > 0 {
+				r.log.Warn().Int("dropped", dropped.Dead).Msg("dropped dead jobs beyond DEAD_MAX or DEAD_RETENTION")
 			}
-			more = again && err == nil
+			more = dropped.More && err == nil
 		}
 	}
 }

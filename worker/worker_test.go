@@ -131,14 +131,14 @@ func TestHealth(t *testing.T) {
 func TestTrim(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStore(t)
-		r := start(s, 5, nil, func(c *Config) { c.DeadMax = 77 })
+		r := start(s, 5, nil, func(c *Config) { c.DeadMax, c.DoneMax = 77, 55 })
 		pass(90 * time.Second)
 		s.mu.Lock()
 		s.trims = 3
 		s.mu.Unlock()
 		pass(time.Minute)
 		trims := s.since("trim", 0)
-		if len(trims) != 4 || trims[0].n != 77 || len(r.logs.find("dropped dead jobs")) != 3 {
+		if len(trims) != 4 || trims[0].n != 77 || trims[0].what != 55 || len(r.logs.find("dropped dead jobs")) != 3 {
 			t.Errorf("%d calls, %d lines", len(trims), len(r.logs.find("dropped dead jobs")))
 		}
 		s.mu.Lock()

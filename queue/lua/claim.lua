@@ -1,17 +1,19 @@
 -- claim: moves due jobs, oldest first, to the processing list of a worker and counts one attempt of each.
 --
--- KEYS  scheduled, processing:<worker>, jobs, attempts, workers, meta, wake, dead, errors, stats
+-- KEYS  scheduled, processing:<worker>, jobs, attempts, workers, meta, wake, dead, errors, stats, unique
 -- ARGV  worker, claim number, how many (1 to 100), lease of the timekeeper (ms)
 -- Reply {'ok', now, next due time or '', '1' if this worker is to arm a timer for it, length of its list,
 --        then id, record, attempt, due for each job}
 --       {'fenced', now}: the worker is not in the registry, or is being reaped; nothing was changed
 -- Stops at 1 MiB of records. An id whose record is gone or unreadable, or whose attempts are not a number, goes to
--- dead with the reason and a readable record, and never stops the others.
+-- dead with the reason and a readable record, and never stops the others. A job that was never begun, and whose record says that
+-- it expires so long after its due time, goes to dead too, and gives up its unique key. One that holds its key until its start
+-- gives it up when it is claimed.
 -- Timekeeper: a claim that leaves slots free arms the next due time unless another worker's lease has an earlier one;
 -- a claim that fills the slots gives the lease up and pushes the wake token on if anything waits that no one is armed for.
 -- Moves: scheduled -> processing, scheduled -> dead
 -- Cost  O(n log N) for n claimed and N scheduled
-local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats = unpack(KEYS)
+local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats, unique = unpack(KEYS)
 local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- Read and check everything first.
@@ -41,7 +43,7 @@ for i = 1, ripe do ids[i] = head[2 * i - 1] end
 
 -- Records are read in bites of 16: what is read beyond the limit is read in vain.
 local reply, elements, begun, bad, moved, bytes = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0
-local prefix, r, e = number .. ':', 5, 0
+local prefix, r, e, expired, free = number .. ':', 5, 0, 0, {}
 while moved < ripe and bytes < max_bytes do
   local last = math.min(moved + 16, ripe)
   local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
@@ -51,6 +53,13 @@ while moved < ripe and bytes < max_bytes do
     moved = moved + 1
     local id, record, attempt = ids[moved], records[i], attempt_count(counters[i])
     bytes = bytes + #(record or '')
+    local late, key -- of a record that begins with what scripts read, and not with its type
+    if record and string.byte(record, 3) ~= 116 then
+      local s = scalars(record)
+      late = s and tonumber(s.expires_ms)
+      late = late and attempt == 0 and now > (tonumber(head[2 * moved]) or now) + late and late
+      if s and (late or s['until'] == 'start') then key = held_key(unique, s, id) end
+    end
     if not looks_readable(record) or not attempt or id == '' then
       local reason = 'attempts are not a number'
       if not record then reason = 'record is missing' elseif not looks_readable(record) and attempt then reason = 'record is not JSON' end
@@ -58,7 +67,13 @@ while moved < ripe and bytes < max_bytes do
       local failure = {error = 'unreadable: ' .. reason, worker = worker}
       bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
         errors = with_error(redis.call('HGET', errors, id), failure, now)}
+    elseif late then
+      local failure = {error = string.format('expired: not started within %g s of its due time', late / 1000), worker = worker}
+      bad[#bad + 1] = {id = id, attempt = attempt, errors = with_error(redis.call('HGET', errors, id), failure, now)}
+      expired = expired + 1
+      free[#free + 1] = key
     else
+      free[#free + 1] = key
       local count = attempt == 0 and '1' or int(attempt + 1)
       e = e + 1
       elements[e], begun[2 * e - 1], begun[2 * e] = prefix .. id, id, count
@@ -69,7 +84,7 @@ while moved < ripe and bytes < max_bytes do
 end
 local next_due = moved < waiting and due(moved + 1) or nil
 local full = e == want
-local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad})
+local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired})
 
 -- Who keeps time from here on. No keeper, or one whose lease ran out or is no number (nan): nobody.
 local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')
@@ -95,11 +110,12 @@ if e > 0 then
   redis.call('HSET', attempts, unpack(begun))
 end
 for _, b in ipairs(bad) do
-  redis.call('HSET', jobs, b.id, b.record)
+  if b.record then redis.call('HSET', jobs, b.id, b.record) end
   if not b.attempt then redis.call('HDEL', attempts, b.id) end
   redis.call('HSET', errors, b.id, b.errors)
   redis.call('ZADD', dead, int(now), b.id)
 end
+for _, key in ipairs(free) do redis.call('HDEL', unique, key) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if take then
   redis.call('HSET', meta, 'timekeeper', worker, 'timekeeper_due', int(next_due), 'timekeeper_until', int(now + lease))

@@ -46,18 +46,33 @@ local function last_record(reason, was)
   return ok and type(r) == 'table' and was or tombstone(reason, was)
 end
 
--- How often a job may be retried, nil if the record cannot be read. Its scalars stand before its payload: enough to know this,
--- and no big or deep payload to decode. Only where none is found there, and the text behind has one, the whole is decoded:
--- another hand may have written it.
-local function max_retry(record, default)
+-- What stands in a record before its payload, as a table, and where its payload begins; nil if the record cannot be read. No
+-- big or deep payload is decoded, unless another hand has written the record.
+local function scalars(record)
   local before, behind = string.match(record, '^(.-),?"payload":()')
   local ok, r = pcall(cjson.decode, before and before .. '}' or record)
+  if not ok and before then ok, r = pcall(cjson.decode, record) end
   if not ok or type(r) ~= 'table' then return nil end
-  if r.max_retry == nil and behind and string.find(record, '"max_retry"', behind, true) then
+  return r, behind
+end
+
+-- How often a job may be retried, nil if the record cannot be read; then its scalars. Only where these do not tell, and the text
+-- behind them may, the whole is decoded.
+local function max_retry(record, default)
+  local r, behind = scalars(record)
+  if not r then return nil end
+  local retries = r.max_retry
+  if retries == nil and behind and string.find(record, '"max_retry"', behind, true) then
     local fine, whole = pcall(cjson.decode, record)
-    if fine and type(whole) == 'table' then r = whole end
+    if fine and type(whole) == 'table' then retries = whole.max_retry end
   end
-  return tonumber(r.max_retry) or default
+  return tonumber(retries) or default, r
+end
+
+-- The unique key that a job holds, of which r are the scalars of its record; nil for none.
+local function held_key(unique, r, id)
+  local key = r and type(r.unique) == 'string' and type(r['until']) == 'string' and r.unique
+  return key and redis.call('HGET', unique, key) == id and key or nil
 end
 
 -- One failure as JSON, its fields in the same order each time: people read these.

@@ -4,16 +4,16 @@
 -- TTL all keys are gone though everyone lives; the window gives them the time to say so. A key that has more than the TTL
 -- left is from before the clock stepped back, and so is its worker, if its registration has run out: it counts as absent.
 --
--- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats
+-- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats, unique
 -- ARGV  victim, seed, most jitter (ms), default max_retry
 -- Reply {'reaped', rescheduled, dead, left on the list} · {'gone'} not registered · {'alive'} heartbeat key exists ·
 --       {'early'} not enough is known yet
 -- An attempt was counted at claim: a job that has used up max_retry + 1 of them goes to dead, the others come back after
--- a random 0 to jitter ms. While something is left the victim is marked in meta, and is answered 'fenced'; with an empty
+-- a random 0 to jitter ms; the dead give up their unique keys. While something is left the victim is marked in meta, and is answered 'fenced'; with an empty
 -- list it leaves the registry.
 -- Moves: processing -> scheduled, processing -> dead
 -- Cost  O(n log N) for n ids (at most 100, 1 MiB) and N scheduled
-local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
+local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats, unique = unpack(KEYS)
 local victim, jitter, default_retry = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 math.randomseed(tonumber(ARGV[2]))
 
@@ -45,7 +45,8 @@ for _, element in ipairs(list) do
   local j = {id = element_id(element)}
   local record = redis.call('HGET', jobs, j.id)
   bytes = bytes + #(record or '')
-  local retries = looks_readable(record) and max_retry(record, default_retry)
+  local retries, r = nil, nil
+  if looks_readable(record) then retries, r = max_retry(record, default_retry) end
   local attempt = attempt_count(redis.call('HGET', attempts, j.id))
   local entry = {error = 'worker lost: ' .. victim .. ' stopped sending heartbeats', worker = victim, attempt = attempt or nil}
   if not retries or not attempt then
@@ -56,6 +57,7 @@ for _, element in ipairs(list) do
   end
   if j.record or attempt > retries then
     buried = buried + 1
+    j.key = held_key(unique, r, j.id)
   else
     j.due = now + math.random(0, jitter)
     rescheduled = rescheduled + 1
@@ -78,6 +80,7 @@ for _, j in ipairs(moves) do
     if j.due < first then first = j.due end
   else
     redis.call('ZADD', dead, int(now), j.id)
+    if j.key then redis.call('HDEL', unique, j.key) end
   end
 end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end

@@ -5,22 +5,22 @@
 --   goes to dead, as reap would have it.
 --   A job whose record is missing or unreadable goes to dead with a readable record, unless it is on a list: then its worker,
 --   or who reaps that, does the same.
---   What is left of a job that has neither record nor place is dropped.
+--   What is left of a job that has neither record nor place is dropped. What goes to dead gives up its unique key.
 --
--- KEYS  jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, processing:<worker>
+-- KEYS  jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique, processing:<worker>
 -- ARGV  id, the record if it was found unreadable or '', default max_retry, then the names of the workers whose lists are the
 --       last keys: all that are registered, and any other whose list exists
 -- Reply {'fixed', what was done} · {'well'} nothing is wrong with it now · {'again'} a worker is registered that is not named
 -- Moves: none -> scheduled, none -> dead, scheduled -> dead, processing -> scheduled, processing -> dead, done -> dead
 -- Cost  O(log N + L) for N jobs and L elements in the lists
-local jobs, scheduled, dead, done, attempts, errors, workers, wake, stats = unpack(KEYS, 1, 9)
+local jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique = unpack(KEYS, 1, 10)
 local id, unreadable, default_retry = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 -- Read and check everything first.
 local now = now_ms()
 local named, keep, others, off = 0, nil, {}, {}
-for l = 1, #KEYS - 9 do
-  local list, from, bite = KEYS[9 + l], 0, nil
+for l = 1, #KEYS - 10 do
+  local list, from, bite = KEYS[10 + l], 0, nil
   local registered = redis.call('ZSCORE', workers, ARGV[3 + l])
   if registered then named = named + 1 end
   repeat
@@ -42,6 +42,7 @@ local raw = redis.call('HGET', attempts, id)
 local past = redis.call('HGET', errors, id)
 local token = redis.call('LLEN', wake)
 redis.call('HLEN', stats)
+redis.call('HLEN', unique)
 local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local sets = {}
 for _, set in ipairs({{scheduled, 'scheduled'}, {dead, 'dead'}, {done, 'done'}}) do
@@ -82,6 +83,7 @@ for _, set in ipairs(sets) do off[#off + 1] = set.name end
 if #off == 0 and not to and not drop then return {'well'} end
 local failures = reason and with_error(past, {error = (tomb and 'unreadable: ' or '') .. reason, attempt = attempt or nil}, now)
 local buried = to == 'dead' and 1 or 0
+local key = to == 'dead' and readable and held_key(unique, scalars(record), id)
 local counters = counts(stats, {repaired = 1, dead = buried, corrupt = (tomb or not attempt) and buried or 0})
 
 -- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
@@ -96,6 +98,7 @@ end
 for _, set in ipairs(sets) do redis.call('ZREM', set.key, id) end
 if tomb then redis.call('HSET', jobs, id, tomb) end
 if to and not attempt then redis.call('HDEL', attempts, id) end
+if key then redis.call('HDEL', unique, key) end
 if failures then redis.call('HSET', errors, id, failures) end
 if to then redis.call('ZADD', to == 'dead' and dead or scheduled, int(now), id) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end

@@ -2,18 +2,19 @@
 -- this worker's list, by one LREM or with others by one LTRIM, is the whole fence: owner, membership and claim. An element
 -- that is not on it is 'lost' and changes nothing.
 --
--- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats
+-- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique
 -- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker, how many of the first
 --       results are just done, the elements of these,
---       then for each other result: element, outcome, delay (ms, of a retry), failure (JSON object or '')
--- Outcomes: done (forgotten) · retry (due again after the delay) · dead (kept with its failure) ·
+--       then for each other result: element, outcome, delay (ms), failure (JSON object or ''), the unique key that the
+--       job may hold or '': it is free once the job is done or dead
+-- Outcomes: done (kept for the delay; 0: forgotten) · retry (due again after the delay) · dead (kept with its failure) ·
 --       corrupt (dead; the record, which could not be decoded, becomes a readable one that keeps it) ·
 --       release (given back unrun: due now, the attempt is not counted)
 -- Reply {'ok', now, 'done' | 'retry' | 'dead' | 'release' | 'lost', …} one word a result, in order.
 --       A job whose record has vanished cannot be run again: it goes to dead with a readable record.
 -- Moves: processing -> done, processing -> scheduled, processing -> dead
 -- Cost  O(n (L + log N)) for n results, a list of L and N scheduled
-local processing, jobs, scheduled, dead, attempts, errors, wake, stats = unpack(KEYS)
+local processing, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique = unpack(KEYS)
 local claim_follows, worker, plain = ARGV[1] == '1', ARGV[2], tonumber(ARGV[3])
 
 -- Read and check everything first.
@@ -28,10 +29,12 @@ redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0}
 local results = {}
-for i = 4 + plain, #ARGV, 4 do
-  local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3]}
-  assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.failure, 'settle: a result is an outcome, a delay and a failure')
+if #ARGV > 3 + plain then redis.call('ZCARD', done) end
+for i = 4 + plain, #ARGV, 5 do
+  local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3], key = ARGV[i + 4]}
+  assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.key, 'settle: a result is an outcome, a delay, a failure and a key')
   r.id = element_id(r.element)
+  r.holds = r.key ~= '' and redis.call('HGET', unique, r.key) == r.id
   if r.outcome ~= 'done' then
     r.attempt = attempt_count(redis.call('HGET', attempts, r.id)) or 0
     if redis.call('HEXISTS', jobs, r.id) == 0 then
@@ -43,6 +46,8 @@ for i = 4 + plain, #ARGV, 4 do
     local failure = r.failure ~= '' and cjson.decode(r.failure)
     if r.reason and not failure then failure = {error = 'unreadable: ' .. r.reason, worker = worker} end
     if failure then r.errors = with_error(redis.call('HGET', errors, r.id), failure, now) end
+  elseif r.delay > 0 then
+    r.kept = redis.call('HEXISTS', jobs, r.id) == 1
   end
   results[#results + 1] = r
 end
@@ -78,7 +83,7 @@ for _, r in ipairs(results) do
   if not at_head and redis.call('LREM', processing, 1, r.element) == 0 then
     outcome = 'lost'
   elseif outcome == 'done' then
-    gone[#gone + 1] = r.id
+    if r.kept then redis.call('ZADD', done, int(now + r.delay), r.id) else gone[#gone + 1] = r.id end
   else
     if r.reason then
       redis.call('HSET', jobs, r.id, tombstone(r.reason, r.record))
@@ -100,6 +105,7 @@ for _, r in ipairs(results) do
       if due < first then first = due end
     end
   end
+  if r.holds and (outcome == 'done' or outcome == 'dead') then redis.call('HDEL', unique, r.key) end
   n[outcome] = n[outcome] + 1
   reply[#reply + 1] = outcome
 end
