@@ -26,6 +26,9 @@ var rareScenarios = []scenario{
 			_, _ = r.client.EnqueueMany(r.Context(), jobs)
 		}
 	}},
+	{"enqueue into a bounded queue", func(r *rig) { r.bounded(1) }, func(r *rig, _ bool) {
+		r.put(queue.NewJob{})
+	}},
 	{"settle out of order", func(r *rig) { r.register("w"); r.putNow(5); r.take("w", 5); r.dropToken() }, func(r *rig, _ bool) {
 		elements := r.elements()
 		r.do("HSET", k("attempts"), strings.TrimLeft(elements[1], "0123456789")[1:], "3")
@@ -173,7 +176,7 @@ func (l *lab) restore(dump map[string]string) {
 	}
 	for name, text := range dump {
 		ttl := 0
-		if strings.HasPrefix(name, "heartbeat:") {
+		if kind, _, _ := strings.Cut(name, ":"); slices.Contains([]string{"heartbeat", "idempotency", "uniquefor"}, kind) {
 			i := strings.LastIndexByte(text, '|')
 			_, _ = fmt.Sscan(text[i+1:], &ttl)
 			text = text[:i]

@@ -142,7 +142,7 @@ func (a *auditor) look(ctx context.Context, mode string, workers, ids []string) 
 	}
 	v := view{now: millis(words[1]), whole: words[2] == "1", lists: words[3 : 3+len(workers)], words: words[3+len(workers):]}
 	if mode == "totals" {
-		if len(v.words) != 11 {
+		if len(v.words) != 14 {
 			return view{}, malformed
 		}
 		return v, nil

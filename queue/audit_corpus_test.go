@@ -18,21 +18,26 @@ type damaged struct {
 	more       []string     // codes that Fix finds only when the others are fixed
 }
 
-// healthy fills a queue: waiting (an hour), late (due), held (on the list of w), gone (dead).
+// healthy fills a queue: waiting (an hour), late (due), held (on the list of w), gone (dead), kept (done), owner (waits, and holds
+// keys of all kinds).
 func healthy(r *rig) {
 	r.Helper()
 	r.register("w", "v")
-	r.put(queue.NewJob{ID: "gone"}, queue.NewJob{ID: "held"}, queue.NewJob{ID: "over"})
-	r.makeDue("gone", "held", "over")
-	jobs := r.take("w", 3)
+	r.put(queue.NewJob{ID: "gone"}, queue.NewJob{ID: "held"}, queue.NewJob{ID: "over"}, queue.NewJob{ID: "kept"})
+	r.makeDue("gone", "held", "over", "kept")
+	jobs := r.take("w", 4)
 	for _, c := range jobs {
 		switch c.Job.ID {
 		case "gone":
 			r.settle("w", queue.Result{Element: c.Element, Outcome: queue.OutcomeDead, Failure: &queue.Failure{Error: "x"}})
 		case "over":
 			r.settle("w", queue.Result{Element: c.Element, Outcome: queue.OutcomeDone})
+		case "kept":
+			r.settle("w", queue.Result{Element: c.Element, Outcome: queue.OutcomeDone, Retention: time.Hour})
 		}
 	}
+	r.put(queue.NewJob{ID: "owner", Delay: time.Hour, Unique: &queue.Unique{Key: "u", Until: queue.UntilDone},
+		Idempotency: &queue.Idempotency{Key: "1"}}, queue.NewJob{ID: "owner2", Delay: time.Hour, Unique: &queue.Unique{Key: "v", For: time.Hour}})
 	r.put(queue.NewJob{ID: "waiting", Delay: time.Hour}, queue.NewJob{ID: "late"})
 	r.makeDue("late")
 }
@@ -154,11 +159,25 @@ var corpus = []damaged{
 	{code: "control-malformed", damage: cmd("RPUSH", k("control:w"), "stop"), left: "control-malformed"},
 	{code: "idempotency-malformed", damage: cmd("SET", k("idempotency:a"), "", "EX", 100), left: "idempotency-malformed"},
 	{code: "idempotency-malformed", name: "type", damage: cmd("RPUSH", k("idempotency:a"), "x"), left: "idempotency-malformed"},
-	{code: "idempotency-no-ttl", damage: cmd("SET", k("idempotency:a"), "id"), left: "idempotency-no-ttl"},
+	{code: "idempotency-no-ttl", damage: cmd("SET", k("idempotency:a"), `{"id":"x","request":""}`), left: "idempotency-no-ttl"},
+	{code: "idempotency-malformed", name: "no request", damage: cmd("SET", k("idempotency:a"), `{"id":"x"}`, "EX", 100), left: "idempotency-malformed"},
+	{code: "idempotency-malformed", name: "no id", damage: cmd("SET", k("idempotency:a"), `{"id":"","request":""}`, "EX", 100), left: "idempotency-malformed"},
+	{code: "unique-malformed", damage: cmd("SET", k("uniquefor:a"), "not an id", "EX", 100), left: "unique-malformed"},
+	{code: "unique-malformed", name: "type", damage: cmd("RPUSH", k("uniquefor:a"), "x"), left: "unique-malformed"},
+	{code: "unique-no-ttl", damage: cmd("SET", k("uniquefor:a"), "id"), left: "unique-no-ttl"},
+	{code: "unique-stale", damage: cmd("HSET", k("unique"), "x", "nobody"), id: "x", did: "the key is free", after: func(r *rig) {
+		equal(r, "holders", r.raw.HGetAll(r.Context(), r.key("unique")).Val(), map[string]string{"u": "owner"})
+	}},
+	{code: "unique-stale", name: "dead", damage: cmd("HSET", k("unique"), "x", "gone"), id: "x"},
+	{code: "unique-stale", name: "done", damage: cmd("HSET", k("unique"), "x", "kept"), id: "x"},
+	{code: "record-unreadable", name: "of a holder", damage: cmd("HSET", k("jobs"), "owner", `{"unique":"u"`), id: "owner", more: []string{"unique-stale"}},
+	{code: "record-without-place", name: "of a holder that is used up", damage: all(cmd("ZREM", k("scheduled"), "owner"), cmd("HSET", k("attempts"), "owner", 11)),
+		after: func(r *rig) { equal(r, "holders", r.do("EXISTS", k("unique")), any(int64(0))) }},
+	{code: "counters-differ", name: "done, kept and not counted", damage: cmd("HINCRBY", k("stats"), "done", -1), did: "adjusted is -1"},
 	{code: "counter-malformed", damage: cmd("HSET", k("stats"), "lost", "many"), id: "lost", did: "deleted: it counts from 0"},
 	{code: "counter-malformed", name: "negative, and compared", damage: cmd("HSET", k("stats"), "enqueued", -3), id: "enqueued", more: []string{"counters-differ"}},
 	{code: "counters-differ", damage: cmd("HINCRBY", k("stats"), "enqueued", -2), did: "adjusted is 2",
-		after: func(r *rig) { equal(r, "enqueued is left alone", r.stat("enqueued"), 3) }},
+		after: func(r *rig) { equal(r, "enqueued is left alone", r.stat("enqueued"), 6) }},
 	{code: "key-wrong-type", damage: all(cmd("DEL", k("errors")), cmd("SET", k("errors"), "x")), left: "key-wrong-type"},
 	{code: "key-wrong-type", name: "list", damage: cmd("SET", k("processing:v"), "x"), left: "key-wrong-type"},
 	{code: "key-wrong-type", name: "heartbeat", damage: all(cmd("DEL", k("heartbeat:v")), cmd("RPUSH", k("heartbeat:v"), "x")), left: "key-wrong-type"},

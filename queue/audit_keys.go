@@ -54,7 +54,8 @@ func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
 // types are the keys that every queue has, and what each is.
 func (k keys) types() map[string]string {
 	return map[string]string{k.jobs(): "hash", k.scheduled(): "zset", k.dead(): "zset", k.done(): "zset", k.attempts(): "hash",
-		k.errors(): "hash", k.workers(): "zset", k.wake(): "list", k.stats(): "hash", k.meta(): "hash"}
+		k.errors(): "hash", k.workers(): "zset", k.wake(): "list", k.stats(): "hash", k.meta(): "hash",
+		k.unique(): "hash"}
 }
 
 // walkTypes looks at the types of those keys. If one is wrong no script works, and nothing else can be said.
@@ -155,14 +156,14 @@ func (a *auditor) walkKeys(ctx context.Context) error {
 // judgeKeys judges keys by their names, types and time to live.
 func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
 	types, ttls := map[string]*redis.StatusCmd{}, map[string]*redis.DurationCmd{}
-	sizes, registered := map[string]*redis.IntCmd{}, map[string]*redis.FloatCmd{}
+	texts, registered := map[string]*redis.StringCmd{}, map[string]*redis.FloatCmd{}
 	err := a.pipe(ctx, true, func(p pipeliner) {
 		for _, name := range names {
 			types[name], ttls[name] = p.Type(ctx, name), p.PTTL(ctx, name)
 			if worker, ok := strings.CutPrefix(name, a.keys.heartbeat("")); ok {
 				registered[name] = p.ZScore(ctx, a.keys.workers(), worker)
-			} else if strings.HasPrefix(name, a.keys.idempotency("")) {
-				sizes[name] = p.StrLen(ctx, name)
+			} else if strings.HasPrefix(name, a.keys.idempotency("")) || strings.HasPrefix(name, a.keys.uniqueFor("")) {
+				texts[name] = p.GetRange(ctx, name, 0, auditedText)
 			}
 		}
 	})
@@ -189,8 +190,9 @@ func (a *auditor) judgeKeys(ctx context.Context, names []string) error {
 				a.find(Finding{Code: "control-malformed", Key: name, Detail: "it is a " + kind + "; it should be a list with a TTL"})
 			}
 		case strings.HasPrefix(name, a.keys.idempotency("")):
-			a.judgeIdempotency(name, kind, forever, sizes[name].Val())
-		case name == a.keys.prefix+"unique" && kind == "hash": // of a later version of this layout
+			a.judgeIdempotency(name, kind, forever, texts[name].Val())
+		case strings.HasPrefix(name, a.keys.uniqueFor("")):
+			a.judgeUniqueFor(name, kind, forever, texts[name].Val())
 		default:
 			a.find(Finding{Code: "key-unknown", Key: name, Detail: "a " + kind + " that is no part of a queue"})
 		}
@@ -205,16 +207,6 @@ func (a *auditor) judgeHeartbeat(name, worker string, forever, registered bool) 
 	case forever:
 		a.find(Finding{Code: "heartbeat-without-ttl", Key: name, ID: worker, subject: worker, unfixable: a.ttl <= 0,
 			Detail: "it never runs out: when the worker dies nobody takes its jobs back"})
-	}
-}
-
-// judgeIdempotency judges the key of one registration. Nothing writes them yet; what they hold is to be judged here.
-func (a *auditor) judgeIdempotency(name, kind string, forever bool, size int64) {
-	switch {
-	case kind != "string" || size == 0:
-		a.find(Finding{Code: "idempotency-malformed", Key: name, Detail: fmt.Sprintf("a %s of %d bytes is not the id of a job and a fingerprint", kind, size)})
-	case forever:
-		a.find(Finding{Code: "idempotency-no-ttl", Key: name, Detail: "it is never forgotten"})
 	}
 }
 
@@ -280,9 +272,6 @@ func (a *auditor) tally(ctx context.Context) error {
 	if n[6] > 1 {
 		a.find(Finding{Code: "wake-tokens", Key: a.keys.wake(), Detail: fmt.Sprintf("%d tokens, and there is never more than one", n[6])})
 	}
-	if came, went := n[7]+n[10], n[0]+n[8]+n[9]; came != went && !a.unsettled {
-		a.find(Finding{Code: "counters-differ", Key: a.keys.stats(), Detail: fmt.Sprintf(
-			"enqueued %d and adjusted %d, but jobs %d, done %d and dead_trimmed %d: %+d is not accounted for", n[7], n[10], n[0], n[8], n[9], went-came)})
-	}
+	a.judgeCounters(n[0]-n[3], n[7:])
 	return nil
 }

@@ -117,7 +117,7 @@ func TestAuditCounts(t *testing.T) {
 	healthy(r)
 	got := r.audit(false)
 	got.TookMS = 0
-	equal(t, "report", got, queue.AuditReport{Queue: r.name, Jobs: 4, Scheduled: 2, Processing: 1, Dead: 1, Workers: 2, Findings: []queue.Finding{}})
+	equal(t, "report", got, queue.AuditReport{Queue: r.name, Jobs: 7, Scheduled: 4, Processing: 1, Dead: 1, Done: 1, Workers: 2, Findings: []queue.Finding{}})
 }
 
 func TestAuditOfNothing(t *testing.T) {

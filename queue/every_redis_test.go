@@ -51,6 +51,75 @@ var scenarios = []scenario{
 			r.Errorf("%v", err)
 		}
 	}},
+	{"enqueue what is special", func(r *rig) { r.put(queue.NewJob{ID: "a"}) }, func(r *rig, full bool) {
+		jobs := []queue.NewJob{
+			{ID: "b", At: time.UnixMilli(r.now()).Add(time.Hour), Unique: &queue.Unique{Key: "k", Until: queue.UntilDone}},
+			{ID: "c", Delay: time.Hour, Unique: &queue.Unique{Key: "l", For: time.Hour}, Idempotency: &queue.Idempotency{Key: "1", Request: "x"}},
+			{ID: "d", Delay: time.Hour, Unique: &queue.Unique{Key: "l", Until: queue.UntilStart}},
+			{ID: "e", Delay: time.Hour, Idempotency: &queue.Idempotency{Key: "1", Request: "x"}},
+		}
+		for i := range jobs {
+			jobs[i].Queue = r.name
+		}
+		before := r.everything()
+		for again := range 2 {
+			done, err := r.client.EnqueueMany(r.Context(), jobs)
+			if full {
+				equal(r, "full", errors.Is(err, queue.ErrFull), true)
+				r.unchanged(before)
+				return
+			}
+			equal(r, "unique", errors.Is(done[2].Err, queue.ErrUnique), true)
+			equal(r, "replayed", done[3], queue.Enqueued{ID: "c", Replayed: true})
+			equal(r, "exists", errors.Is(done[0].Err, queue.ErrExists), again == 1)
+		}
+	}},
+	{"claim and settle what is special", func(r *rig) {
+		r.register("w")
+		for _, id := range []string{"tardy", "start", "done", "dead", "lost"} {
+			job := queue.NewJob{ID: id, Retention: time.Hour, Unique: &queue.Unique{Key: id, Until: queue.UntilDone}}
+			switch id {
+			case "tardy":
+				job.Expires = time.Second
+			case "start":
+				job.Unique.Until = queue.UntilStart
+			}
+			r.put(job)
+			r.makeDue(id)
+		}
+	}, func(r *rig, _ bool) {
+		claimed := r.claim("w", 9).Jobs
+		equal(r, "claimed", len(claimed), 4)
+		equal(r, "tardy", r.get("tardy").State, queue.Dead)
+		var results []queue.Result
+		for _, c := range claimed {
+			result := queue.Result{Element: c.Element, Outcome: queue.OutcomeDone, Retention: time.Hour, Unique: c.Job.ID}
+			switch c.Job.ID {
+			case "dead":
+				result.Outcome = queue.OutcomeDead
+			case "lost":
+				r.do("HDEL", k("jobs"), "lost")
+			}
+			results = append(results, result)
+		}
+		r.settle("w", results...)
+		equal(r, "done", r.raw.ZRange(r.Context(), r.key("done"), 0, -1).Val(), []string{"done", "start"})
+		equal(r, "unique", r.do("EXISTS", k("unique")), any(int64(0)))
+		got, err := r.link.Trim(r.Context(), 9, time.Hour, 0)
+		if want := (queue.Trimmed{Done: 2}); got != want || err != nil {
+			r.Errorf("%+v, %v", got, err)
+		}
+	}},
+	{"reap what holds a key", func(r *rig) {
+		r.register("w")
+		r.put(queue.NewJob{ID: "a", MaxRetry: queue.NoRetry, Unique: &queue.Unique{Key: "k", Until: queue.UntilDone}})
+		r.makeDue("a")
+		r.take("w", 1)
+		r.kill("w")
+	}, func(r *rig, _ bool) {
+		equal(r, "reaped", r.reap("w").Dead, 1)
+		equal(r, "unique", r.do("EXISTS", k("unique")), any(int64(0)))
+	}},
 	{"claim and settle", func(r *rig) { r.register("w"); r.putNow(8) }, func(r *rig, _ bool) {
 		jobs := r.take("w", 8)
 		var results []queue.Result

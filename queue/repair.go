@@ -14,6 +14,11 @@ func (a *auditor) fix(ctx context.Context) error {
 		return nil
 	}
 	for _, jobs := range []bool{true, false} {
+		if !jobs { // one that was unreadable, and is dead by now, could not say which key it held
+			if err := a.walkUnique(ctx); err != nil {
+				return err
+			}
+		}
 		for i := range a.report.Findings {
 			if f := &a.report.Findings[i]; f.Fixable && !f.Fixed && f.Did == "" && f.ofJob() == jobs {
 				if err := a.mend(ctx, f); err != nil {

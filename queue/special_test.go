@@ -23,6 +23,17 @@ func (r *rig) hand(job queue.NewJob) queue.Enqueued {
 	return done
 }
 
+// bounded makes the client one that bounds the scheduled jobs.
+func (r *rig) bounded(most int) {
+	r.Helper()
+	before := r.client
+	r.Cleanup(func() { _ = before.Close() })
+	var err error
+	if r.client, err = queue.Open(r.Context(), r.server.URL(), queue.Options{Timeout: bound, MaxScheduled: most}); err != nil {
+		r.Fatal(err)
+	}
+}
+
 // A run_at is when the job is due, rounded up to the ms; one in the past is now. Never earlier, by the clock of Redis.
 func TestEnqueueAt(t *testing.T) {
 	r := newRig(t)

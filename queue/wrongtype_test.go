@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,8 @@ import (
 // The worker is w, and it is alive but for reap.
 var uses = map[string]func(r *rig) error{
 	"enqueue": func(r *rig) error {
-		_, err := r.client.Enqueue(r.Context(), queue.NewJob{Queue: r.name})
+		_, err := r.client.Enqueue(r.Context(), queue.NewJob{Queue: r.name, Unique: &queue.Unique{Key: "key", For: time.Hour},
+			Idempotency: &queue.Idempotency{Scope: "scope", Key: "key"}})
 		return err
 	},
 	"claim":          func(r *rig) error { return r.exchange("w", 5).ClaimErr },
@@ -58,6 +60,12 @@ func settleAll(outcomes ...queue.Outcome) func(r *rig) error {
 		return r.exchange("w", 0, results...).SettleErr
 	}
 }
+
+// The keys of the special job above, as sha256sum makes them of scope\0key and of key.
+const (
+	keyOfIdempotency = "idempotency:baa10e8dad00525101f40b23e3a47e49bfd49033515ddb1e7c7f205f3b91ab5e"
+	keyOfUnique      = "uniquefor:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"
+)
 
 // unread are keys whose kind a script does not care for, with what it does instead.
 var unread = map[string]string{
@@ -107,7 +115,8 @@ func TestKeysOfAWrongKind(t *testing.T) {
 				var free []string
 				r := busyRig(t, s, name)
 				for _, key := range strings.Split(field(t, header, "KEYS"), ", ") {
-					key = strings.NewReplacer("<worker>", "w", "<victim>", "w").Replace(key)
+					key = strings.NewReplacer("<worker>", "w", "<victim>", "w", "idempotency:<hash>", keyOfIdempotency,
+						"uniquefor:<hash>", keyOfUnique).Replace(key)
 					if _, ok := unread[script+" "+key]; ok {
 						free = append(free, key)
 						continue
@@ -149,7 +158,7 @@ func spoil(r *rig, name, key string) (before map[string]any, err error) {
 	if there {
 		r.do("RENAME", k(key), k("kept"))
 	}
-	if strings.HasPrefix(key, "heartbeat:") {
+	if kind, _, _ := strings.Cut(key, ":"); slices.Contains([]string{"heartbeat", "idempotency", "uniquefor"}, kind) { // strings
 		r.do("RPUSH", k(key), "spoiled")
 	} else {
 		r.do("SET", k(key), "spoiled")

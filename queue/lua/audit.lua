@@ -9,8 +9,8 @@
 --        is registered, '2' if not, then the answer of the mode}
 --       ids, records: for each id '' or '+' and its record, its score in scheduled, in dead and in done or '', '' or '+' and
 --        its attempts, '' or '+' if it has errors, how often it stands in the lists, then for each: which list, the element
---       totals: jobs, scheduled, dead, done, elements in the lists, workers, tokens, then enqueued, done, dead_trimmed and
---        adjusted of stats or ''
+--       totals: jobs, scheduled, dead, done, elements in the lists, workers, tokens, then enqueued, adjusted, done,
+--        dead_trimmed, cancelled, purged_scheduled and purged_dead of stats or ''
 -- Moves: none
 -- Cost  O(n log N + L) for n ids, N jobs and L elements in the lists
 local jobs, scheduled, dead, done, attempts, errors, workers, wake, stats = unpack(KEYS, 1, 9)
@@ -32,8 +32,9 @@ if mode == 'totals' then
     redis.call('ZCARD', done), held, redis.call('ZCARD', workers), redis.call('LLEN', wake)}) do
     reply[#reply + 1] = int(n)
   end
-  local counters = redis.call('HMGET', stats, 'enqueued', 'done', 'dead_trimmed', 'adjusted')
-  for i = 1, 4 do reply[#reply + 1] = counters[i] or '' end
+  local counters = redis.call('HMGET', stats, 'enqueued', 'adjusted', 'done', 'dead_trimmed', 'cancelled', 'purged_scheduled',
+    'purged_dead')
+  for i = 1, 7 do reply[#reply + 1] = counters[i] or '' end
   return reply
 end
 

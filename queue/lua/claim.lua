@@ -25,6 +25,7 @@ local held = redis.call('LLEN', processing)
 local token = redis.call('LLEN', wake)
 redis.call('ZCARD', dead)
 redis.call('HLEN', errors)
+redis.call('HLEN', unique)
 
 local head = redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES') -- one more than wanted: the next due time
 local function due(i) return tonumber(head[2 * i]) or math.huge end

@@ -39,6 +39,7 @@ redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 redis.call('HLEN', stats)
+redis.call('HLEN', unique)
 local moves, rescheduled, buried, corrupt, bytes = {}, 0, 0, 0, 0
 for _, element in ipairs(list) do
   if bytes >= max_bytes then break end

@@ -27,9 +27,10 @@ local head_due = head[2] and tonumber(head[2]) or math.huge
 redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
+redis.call('ZCARD', done)
+redis.call('HLEN', unique)
 local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0}
 local results = {}
-if #ARGV > 3 + plain then redis.call('ZCARD', done) end
 for i = 4 + plain, #ARGV, 5 do
   local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3], key = ARGV[i + 4]}
   assert(n[r.outcome] and r.outcome ~= 'lost' and r.delay and r.key, 'settle: a result is an outcome, a delay, a failure and a key')

@@ -1,7 +1,7 @@
 -- tidy: mends one thing beside the jobs, after damage, if it is still so at this instant.
 --
--- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>
--- ARGV  what (a code of the audit), worker or field or '', the value that was found there or ''
+-- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>, unique, dead, done
+-- ARGV  what (a code of the audit), worker, field, unique key or '', the value that was found there or ''
 -- What  list-unregistered       registers the worker as overdue, so that its list is reaped
 --       heartbeat-unregistered  deletes the key: a worker that lives is told fenced, and registers anew
 --       heartbeat-without-ttl   lets it run out after the TTL of meta: a worker that lives renews it
@@ -9,24 +9,28 @@
 --       reaping-unregistered    deletes the mark
 --       meta-malformed, counter-malformed  deletes the field: absent is what every script can deal with
 --       wake-tokens             leaves one
+--       unique-stale            frees a key whose holder is gone, dead or done
 --       counters-differ         writes the difference to `adjusted`, and leaves the counters alone
 -- Reply {'fixed', what was done} · {'well'} it is not so now · {'left', why}
 -- Moves: none
 -- Cost  O(log W) for W workers
-local jobs, workers, wake, stats, meta, heartbeat, processing = unpack(KEYS)
+local jobs, workers, wake, stats, meta, heartbeat, processing, unique, dead, done = unpack(KEYS)
 local what, name, value = ARGV[1], ARGV[2], ARGV[3]
 
 -- Read and check everything first.
 local now = now_ms()
 local registered = redis.call('ZSCORE', workers, name)
 local tokens = redis.call('LLEN', wake)
-local n = redis.call('HMGET', stats, 'enqueued', 'adjusted', 'done', 'dead_trimmed')
+local n = redis.call('HMGET', stats, 'enqueued', 'adjusted', 'done', 'dead_trimmed', 'cancelled', 'purged_scheduled', 'purged_dead')
 local counter = redis.call('HGET', stats, name)
 local m = redis.call('HMGET', meta, 'ttl', name, 'reaping:' .. name)
 local ttl = tonumber(m[1] or '')
 local runs_out = redis.call('PTTL', heartbeat) -- -1 never, -2 is not there
 local held = redis.call('LLEN', processing)
-local count = redis.call('HLEN', jobs)
+local count = redis.call('HLEN', jobs) - redis.call('ZCARD', done) -- jobs that are done are counted as done
+local holds = redis.call('HGET', unique, name) == value
+local died, finished = redis.call('ZSCORE', dead, value), redis.call('ZSCORE', done, value)
+local ended = died or finished or redis.call('HEXISTS', jobs, value) == 0
 
 -- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
 local tidy = {}
@@ -83,10 +87,18 @@ tidy['wake-tokens'] = function()
   return 'one is left'
 end
 
+tidy['unique-stale'] = function()
+  if not (holds and ended) then return end
+  redis.call('HDEL', unique, name)
+  return 'the key is free'
+end
+
 tidy['counters-differ'] = function()
-  for i = 1, 4 do n[i] = tonumber(n[i] or 0) end
-  if not (n[1] and n[2] and n[3] and n[4]) then return nil, 'a counter is not a number' end
-  local adjusted = count + n[3] + n[4] - n[1]
+  for i = 1, 7 do
+    n[i] = tonumber(n[i] or 0)
+    if not n[i] then return nil, 'a counter is not a number' end
+  end
+  local adjusted = count + n[3] + n[4] + n[5] + n[6] + n[7] - n[1]
   if adjusted == n[2] then return end
   redis.call('HDEL', stats, '-')
   redis.call('HSET', stats, 'adjusted', int(adjusted))
