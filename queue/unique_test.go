@@ -104,3 +104,15 @@ func TestUniqueForATime(t *testing.T) {
 	again := r.hand(queue.NewJob{Unique: &queue.Unique{Key: "k", For: time.Hour}})
 	equal(t, "held by the other kind", errors.Is(again.Err, queue.ErrUnique), true)
 }
+
+// A result frees the key only if its own job holds it: after a death and a redrive it may be another's.
+func TestUniqueIsFreedByItsHolderOnly(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	id := r.putNow(1)[0]
+	r.put(queue.NewJob{ID: "holder", Delay: time.Hour, Unique: &queue.Unique{Key: "k", Until: queue.UntilDone}})
+	r.settle("w", queue.Result{Element: r.take("w", 1)[0].Element, Outcome: queue.OutcomeDone, Unique: "k"})
+	_, err := r.client.Get(t.Context(), r.name, id)
+	equal(t, "gone", errors.Is(err, queue.ErrNotFound), true)
+	r.expectHolder("k", "holder")
+}

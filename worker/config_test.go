@@ -17,7 +17,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	if !maps.Equal(c.Queues, map[string]int{"default": 10}) || c.Concurrency != 10 || c.JobTimeout != 30*time.Minute ||
 		c.RetryBase != time.Second || c.RetryCap != time.Hour || c.Timing != (queue.Timing{Interval: 2 * time.Second, TTL: 10 * time.Second}) ||
-		c.DeadMax != 100_000 || c.DeadRetention != 2160*time.Hour || c.ShutdownGrace != 25*time.Second || c.LeaseDoubt != DoubtContinue ||
+		c.DeadMax != 100_000 || c.DoneMax != 100_000 || c.DeadRetention != 2160*time.Hour || c.ShutdownGrace != 25*time.Second || c.LeaseDoubt != DoubtContinue ||
 		c.StuckAfter != 10*time.Second {
 		t.Errorf("%+v", c)
 	}
@@ -50,6 +50,7 @@ func TestConfigRefusals(t *testing.T) {
 		"cap not below the base":  {RetryBase: time.Minute, RetryCap: time.Second},
 		"retry cap 1h0m0s":        {RetryBase: 2 * time.Hour},
 		"dead jobs":               {DeadMax: -1},
+		"done jobs":               {DoneMax: -1},
 		"dead retention":          {DeadRetention: -1},
 		"shutdown grace":          {ShutdownGrace: -1},
 		"stuck after":             {StuckAfter: -1},

@@ -92,8 +92,14 @@ var keeping = []mutant{
 			{claimLua, `if not looks_readable(record) or not attempt or id == '' then`, `if not attempt or id == '' then`}}},
 	{name: "one bad record stops the reaper", bug: "a dead worker's other jobs are never taken back",
 		field: "hibiken/asynq PR 709, riverqueue/river PR 1318", pkg: "./queue", run: "TestReapBuriesWhatItCannotRead", edits: []edit{
-			{reapLua, `local retries = looks_readable(record) and max_retry(record, default_retry)`,
-				`local retries = cjson.decode(record).max_retry or default_retry`}}},
+			{reapLua, `if looks_readable(record) then retries, r = max_retry(record, default_retry) end`,
+				`retries = cjson.decode(record).max_retry or default_retry`}}},
+	{name: "an idempotency key is not looked at", bug: "a request that is repeated makes a second job",
+		pkg: "./queue", run: "TestIdempotency$", edits: []edit{
+			{"queue/lua/enqueue.lua", `local word = idempotency and replayed(idempotency, ARGV[i + 5])`, `local word = nil`}}},
+	{name: "a late holder frees the key of another", bug: "two jobs hold one unique key",
+		pkg: "./queue", run: "TestUniqueUntilStart|TestUniqueIsFreedByItsHolderOnly", edits: []edit{
+			{settleLua, `r.key ~= '' and redis.call('HGET', unique, r.key) == r.id`, `r.key ~= ''`}}},
 	{name: "enqueue overwrites an existing id", bug: "a job handed in again takes the place of the one that runs",
 		pkg: "./queue", run: "TestEnqueueLeavesAnIDThatExists", edits: []edit{
 			{"queue/lua/enqueue.lua", `if seen[id] or there[n] then`, `if seen[id] then`}}},

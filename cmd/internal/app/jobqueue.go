@@ -87,7 +87,7 @@ func (p *process) newWorker(q *queue.Client) (*worker.Worker, error) {
 	w, err := worker.New(q, worker.Config{
 		Queues: s.QueueSlots(), Concurrency: s.WorkerConcurrency, JobTimeout: s.JobTimeout,
 		RetryBase: s.RetryBase, RetryCap: s.RetryCap, Timing: s.Timing(),
-		DeadMax: s.DeadMax, DeadRetention: s.DeadRetention,
+		DeadMax: s.DeadMax, DeadRetention: s.DeadRetention, DoneMax: s.DoneMax,
 		ShutdownGrace: s.ShutdownGrace, LeaseDoubt: s.LeaseDoubt, Build: p.build, Logger: p.log,
 		History: p.history,
 	})

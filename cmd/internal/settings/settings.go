@@ -47,6 +47,7 @@ type Settings struct {
 	WorkerConcurrency int
 	JobTimeout        time.Duration
 	DeadMax           int
+	DoneMax           int
 	DeadRetention     time.Duration
 	RetryBase         time.Duration
 	RetryCap          time.Duration

@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 	want := Settings{
 		Env: Develop, RedisURL: "redis://127.0.0.1:6379/0", RedisHost: "127.0.0.1:6379", HTTPAddr: "127.0.0.1:8080",
 		WorkerHTTPAddr: "127.0.0.1:8081", JWTSecret: developSecret, Queues: []Slots{{"default", 10}}, WorkerConcurrency: 10,
-		JobTimeout: 30 * time.Minute, DeadMax: 100000, DeadRetention: 2160 * time.Hour, RetryBase: time.Second,
+		JobTimeout: 30 * time.Minute, DeadMax: 100000, DoneMax: 100000, DeadRetention: 2160 * time.Hour, RetryBase: time.Second,
 		RetryCap: time.Hour, HeartbeatInterval: 2 * time.Second, HeartbeatTTL: 10 * time.Second,
 		ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
 	}
@@ -98,6 +98,7 @@ var good = map[string][]struct {
 	},
 	"JOB_TIMEOUT":        {{"1h30m", func(s Settings) any { return s.JobTimeout }, 90 * time.Minute}},
 	"DEAD_MAX":           {{"1", func(s Settings) any { return s.DeadMax }, 1}},
+	"DONE_MAX":           {{"1", func(s Settings) any { return s.DoneMax }, 1}},
 	"DEAD_RETENTION":     {{"24h", func(s Settings) any { return s.DeadRetention }, 24 * time.Hour}},
 	"RETRY_BASE":         {{"10ms", func(s Settings) any { return s.RetryBase }, 10 * time.Millisecond}},
 	"RETRY_CAP":          {{"1s", func(s Settings) any { return s.RetryCap }, time.Second}},
@@ -148,6 +149,7 @@ func TestBadValues(t *testing.T) {
 		"WORKER_CONCURRENCY": {"0", "-1", "ten", "1.5", "10001"},
 		"JOB_TIMEOUT":        {"0", "-1s", "30", "30 m", "999us"},
 		"DEAD_MAX":           {"0", "1e5", "x"},
+		"DONE_MAX":           {"0", "1e5", "x"},
 		"DEAD_RETENTION":     {"0s", "90d"},
 		"RETRY_BASE":         {"0", "1", "2h"}, // 2h: over RETRY_CAP
 		"RETRY_CAP":          {"0", "x", "999ms"},

@@ -46,6 +46,8 @@ var table = []setting{
 		parse: func(s *Settings, v string) error { return duration(&s.JobTimeout, v, time.Millisecond) }},
 	{Name: "DEAD_MAX", Default: "100000", Meaning: "how many dead jobs are kept per queue",
 		parse: func(s *Settings, v string) error { return number(&s.DeadMax, v, 1, 1_000_000_000) }},
+	{Name: "DONE_MAX", Default: "100000", Meaning: "how many done jobs are kept per queue, of those that have a retention",
+		parse: func(s *Settings, v string) error { return number(&s.DoneMax, v, 1, 1_000_000_000) }},
 	{Name: "DEAD_RETENTION", Default: "2160h", Meaning: "how long dead jobs are kept",
 		parse: func(s *Settings, v string) error { return duration(&s.DeadRetention, v, time.Second) }},
 	{Name: "RETRY_BASE", Default: "1s", Meaning: "longest wait before the first retry; it doubles with each",
