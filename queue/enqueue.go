@@ -69,8 +69,9 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []NewJob) ([]Enqueued, er
 	return done, err
 }
 
-// enqueueCall writes jobs of one queue, of which the first so many are plain; a queue has at most most scheduled ones, 0: any number.
-func enqueueCall(jobs []*pending, plain, most int) *call {
+// enqueueCall writes jobs of one queue, which may have most scheduled ones; 0: any number.
+func enqueueCall(jobs []*pending, most int) *call {
+	plain := plainJobs(jobs)
 	args := make([]any, 3, 3+3*plain+9*(len(jobs)-plain))
 	args[0], args[1], args[2] = LayoutVersion, most, plain
 	for _, p := range jobs[:plain] { // by pointers: a string in an interface costs an allocation

@@ -76,6 +76,10 @@ func (h hostile) fine(what string, err error) {
 func (h hostile) enqueue(record, failures string) {
 	_, err := h.client.Enqueue(h.Context(), queue.NewJob{Queue: h.name, ID: h.id, Delay: h.delay, MaxRetry: h.n, Timeout: h.delay})
 	h.fine("enqueue", err)
+	_, err = h.client.Enqueue(h.Context(), queue.NewJob{Queue: h.name, Expires: h.delay, At: time.UnixMilli(int64(h.n)), Subject: h.worker,
+		Metadata: map[string]string{h.id: h.element}, Unique: &queue.Unique{Key: h.id, Until: queue.UntilDone},
+		Idempotency: &queue.Idempotency{Scope: h.worker, Key: h.element, Request: h.id}})
+	h.fine("enqueue", err)
 	h.put(queue.NewJob{ID: "good1"}, queue.NewJob{ID: "good2", MaxRetry: queue.NoRetry})
 	h.makeDue("good1", "good2")
 	h.do("HSET", k("stats"), "claimed", failures, "done", record)
@@ -89,7 +93,8 @@ func (h hostile) enqueue(record, failures string) {
 func (h hostile) work() {
 	_, err := h.link.Heartbeat(h.Context(), queue.WorkerInfo{ID: h.worker, Host: h.id, PID: h.n, Build: h.element}, timing, true)
 	h.fine("heartbeat", err)
-	x := h.exchange(h.worker, 1+h.n&1, queue.Result{Element: h.element, Outcome: h.outcome, Delay: h.delay, Failure: h.failure})
+	x := h.exchange(h.worker, 1+h.n&1, queue.Result{Element: h.element, Outcome: h.outcome, Delay: h.delay, Failure: h.failure,
+		Retention: h.delay, Unique: h.id})
 	h.fine("settle", x.SettleErr)
 	h.fine("claim", x.ClaimErr)
 	for _, c := range x.Claims.Jobs {

@@ -16,6 +16,8 @@ func FuzzReadRecord(f *testing.F) {
 		`{"type":"message","payload":}`, `{"type":"message","payload":1}}`, `{"type":"message","payload":"}`, `{"type":"message","payload":1,"type":"b"}`,
 		`{"type":"message","payload":null}`, `{"type":"message","payload": 1 }`, `{"type":"message","PAYLOAD":1,"payload":2}`, `{"type":"message","max_retry":1,"max_retry":2}`,
 		`{"max_retry":0,"reason":"record is missing","type":"unreadable"}`, "{\"type\":\"\xff\"}", `{"type":"\u0061"}`, `{"type":"message","created":-1}`,
+		`{"expires_ms":1500,"unique":"k","until":"done","type":"message"}`, `{"type":"message","backoff":{"kind":"list","seconds":[1]},"metadata":{"a":"b"}}`,
+		`{"type":"message","backoff":7}`, `{"unique":"k","until":60000,"type":"message","retention_ms":9999999999999999999}`,
 		`{"type":"message","payload":` + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + `}`,
 	} {
 		f.Add("0198c5a0-0000-7000-8000-000000000001", text)

@@ -72,6 +72,19 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.expect(t, "enqueue invoke x", "enqueue fail x exists")
+	again := queue.NewJob{ID: "first", Queue: r.name, At: time.Now().Add(time.Hour), Idempotency: &queue.Idempotency{Key: "1"},
+		Unique: &queue.Unique{Key: "k", Until: queue.UntilDone}}
+	for _, job := range []queue.NewJob{again, again, {ID: "second", Queue: r.name, Idempotency: again.Idempotency},
+		{ID: "second", Queue: r.name, Idempotency: &queue.Idempotency{Key: "1", Request: "other"}}, {ID: "second", Queue: r.name, Unique: again.Unique}} {
+		_, _ = r.client.Enqueue(t.Context(), job)
+	}
+	at := l.expect(t, "enqueue invoke first", "enqueue ok first", "enqueue invoke first", "enqueue fail first replayed", "enqueue invoke second",
+		"enqueue fail second replayed", "enqueue invoke second", "enqueue fail second conflict", "enqueue invoke second", "enqueue fail second unique")[1]
+	if at.RedisMS != 0 || at.DueMS == 0 {
+		t.Errorf("an enqueue for a given time: %+v", at)
+	}
+	r.do("ZREM", k("scheduled"), "first")
+	r.do("HDEL", k("jobs"), "first")
 
 	if x := r.exchange("a", 1); !errors.Is(x.ClaimErr, queue.ErrFenced) {
 		t.Fatal(x.ClaimErr)

@@ -46,8 +46,7 @@ func (l *lane) flush(ctx context.Context, batch []*pending) {
 			tell(batch, err)
 			return
 		default:
-			part, plain := plainFirst(part)
-			parts, calls = append(parts, part), append(calls, enqueueCall(part, plain, l.client.maxScheduled))
+			parts, calls = append(parts, part), append(calls, enqueueCall(part, l.client.maxScheduled))
 		}
 	}
 	if len(calls) == 0 {

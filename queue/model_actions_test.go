@@ -63,7 +63,10 @@ func (m *model) enqueue() {
 	jobs := make([]queue.NewJob, m.number("jobs", 1, 6))
 	for i := range jobs {
 		jobs[i] = queue.NewJob{Queue: m.name, ID: fmt.Sprint("id", m.number("id", 0, 40)), MaxRetry: m.number("max_retry", -1, 2),
-			Delay: time.Duration(m.number("delay", 0, 2)) * time.Hour}
+			Delay: time.Duration(m.number("delay", 0, 2)) * time.Hour, Expires: time.Duration(m.number("expires", 0, 3)/3) * time.Second}
+		if m.number("run_at", 0, 2) == 0 {
+			jobs[i].At, jobs[i].Delay = time.UnixMilli(m.now()).Add(jobs[i].Delay), 0
+		}
 	}
 	m.pop()
 	jobs = slices.DeleteFunc(jobs, func(job queue.NewJob) bool { // it would look new, and be in two places
@@ -87,7 +90,11 @@ func (m *model) enqueue() {
 			continue
 		}
 		due := done[i].Due.UnixMilli()
-		if least := before + job.Delay.Milliseconds(); done[i].Err != nil || due < least || due > m.now()+1+job.Delay.Milliseconds() {
+		least, most := before+job.Delay.Milliseconds(), m.now()+1+job.Delay.Milliseconds()
+		if at := job.At.UnixMilli(); !job.At.IsZero() && at > before {
+			least, most = at, max(at, most)
+		}
+		if done[i].Err != nil || due < least || due > most {
 			m.Errorf("%s is due at %d, want %d or a little later (%v)", job.ID, due, least, done[i].Err)
 		}
 		record := m.raw.HGet(m.Context(), m.key("jobs"), job.ID).Val()
@@ -96,7 +103,7 @@ func (m *model) enqueue() {
 		if err != nil || kept.MaxRetry != retries || kept.Type != queue.DefaultType {
 			m.Errorf("record %q, %v", record, err)
 		}
-		m.jobs[job.ID] = &modelJob{state: queue.Scheduled, record: record, retries: retries, at: float64(due)}
+		m.jobs[job.ID] = &modelJob{state: queue.Scheduled, record: record, retries: retries, at: float64(due), expires: job.Expires > 0}
 		first = min(first, float64(due))
 	}
 	if !m.full {
@@ -158,6 +165,9 @@ func (m *model) result(element string) queue.Result {
 	if m.number("failure", 0, 1) == 1 && r.Outcome != queue.OutcomeRelease {
 		r.Failure = &queue.Failure{Error: fmt.Sprint("failure ", m.number("text", 0, 99)), Attempt: 1, Worker: "w", TookMS: 3}
 	}
+	if r.Outcome == queue.OutcomeDone {
+		r.Retention = time.Duration(m.number("kept", 0, 1)) * time.Hour
+	}
 	if r.Outcome == queue.OutcomeRetry {
 		r.Delay = time.Duration(m.number("backoff", 1, 2)) * time.Hour
 	}
@@ -184,6 +194,13 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 			reason = "record is missing"
 		} else if j.record == "junk" && err == nil {
 			reason = "record is not JSON"
+		}
+		if reason == "" && j.expires && attempts == 0 && now > j.at+1000 {
+			m.failed(id, queue.Failure{Error: "expired: not started within 1 s of its due time", Worker: w}, int64(now), int64(now))
+			j.state, j.at = queue.Dead, m.learn("dead", id, int64(now), int64(now))
+			m.stats["dead"]++
+			m.stats["expired"]++
+			continue
 		}
 		if reason != "" {
 			m.unreadable(id, reason, queue.Failure{Error: "unreadable: " + reason, Worker: w}, int64(now), int64(now))

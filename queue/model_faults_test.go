@@ -89,15 +89,15 @@ func (m *model) wrongKind() {
 			_, err := m.client.Enqueue(m.Context(), queue.NewJob{Queue: m.name})
 			return err
 		}},
-		{"scheduled processing workers meta wake dead errors", func() error { m.known["claim"] = true; return m.rig.exchange(w, 3).ClaimErr }},
-		{"processing jobs scheduled dead attempts errors wake stats", func() error {
+		{"scheduled processing workers meta wake dead errors unique", func() error { m.known["claim"] = true; return m.rig.exchange(w, 3).ClaimErr }},
+		{"processing jobs scheduled dead attempts errors wake stats done unique", func() error {
 			m.known["settle"] = true
 			return m.rig.exchange(w, 0, queue.Result{Element: "1:x", Outcome: queue.OutcomeRetry}).SettleErr
 		}},
 		{"workers meta processing scheduled", func() error { _, err := m.beat(w, false); return err }},
 		{"workers meta processing scheduled wake", func() error { _, err := m.link.Leave(m.Context(), w); return err }},
 		{"workers", func() error { _, err := m.link.Reap(m.Context(), w); return err }},
-		{"dead", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
+		{"dead done", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
 		{"wake", func() error { return m.link.PassOn(m.Context()) }},
 	}
 	c := pick(m, "call", calls)

@@ -32,8 +32,12 @@ func (m *model) settled(w string, results []queue.Result, claimFollows bool, bef
 		}
 		switch {
 		case outcome == queue.OutcomeDone:
-			delete(m.jobs, id)
-			m.stats["done"]++
+			if m.stats["done"]++; r.Retention == 0 || j.gone {
+				delete(m.jobs, id)
+				break
+			}
+			kept := r.Retention.Milliseconds()
+			j.state, j.element, j.at = queue.Done, "", m.learn("done", id, before+kept, after+kept)
 		case reason != "":
 			outcome = queue.OutcomeDead
 			failure := queue.Failure{Error: "unreadable: " + reason, Worker: w}
@@ -233,15 +237,22 @@ func (m *model) bury(w string) {
 	delete(m.workers, w)
 }
 
-// trim drops the oldest of the dead.
+// trim drops the oldest of the dead and of the done.
 func (m *model) trim() {
 	most := m.number("most", 0, 12)
 	dead := m.in(queue.Dead)
 	drop := max(0, len(dead)-most)
-	got, err := m.link.Trim(m.Context(), most, time.Hour, 0)
-	if want := (queue.Trimmed{Dead: drop}); err != nil || got != want {
+	mostDone := m.number("most done", 0, 12)
+	done := m.in(queue.Done)
+	dropDone := max(0, len(done)-mostDone)
+	got, err := m.link.Trim(m.Context(), most, time.Hour, mostDone)
+	if want := (queue.Trimmed{Dead: drop, Done: dropDone}); err != nil || got != want {
 		m.Fatalf("%+v, want %+v (%v)", got, want, err)
 	}
+	for _, id := range done[:dropDone] {
+		delete(m.jobs, id)
+	}
+	m.stats["done_trimmed"] += dropDone
 	for _, id := range dead[:drop] {
 		delete(m.jobs, id)
 	}

@@ -37,7 +37,8 @@ type modelJob struct {
 	gone     bool   // another hand has deleted the record
 	attempts string // "" for none
 	retries  int
-	at       float64 // due, or died
+	at       float64 // due, died, or to be forgotten
+	expires  bool    // 1 s after its due time, unless it was begun
 	errors   string
 	element  string
 }
@@ -143,7 +144,7 @@ func (m *model) compare() {
 		}
 	}
 	hash("stats", stats)
-	for name, state := range map[string]queue.State{"scheduled": queue.Scheduled, "dead": queue.Dead} {
+	for name, state := range map[string]queue.State{"scheduled": queue.Scheduled, "dead": queue.Dead, "done": queue.Done} {
 		var set []redis.Z
 		for _, id := range m.in(state) {
 			set = append(set, redis.Z{Score: m.jobs[id].at, Member: id})

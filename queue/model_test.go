@@ -44,7 +44,7 @@ func TestModel(t *testing.T) {
 			"keeper's lease ends": act(m.leaseEnds),
 		})
 	})
-	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed"} {
+	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed", "done_trimmed", "expired"} {
 		if seen[name] == 0 {
 			t.Errorf("nothing was ever %s: these runs prove little", name)
 		}

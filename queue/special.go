@@ -49,26 +49,21 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// plainFirst is the jobs in the order in which the script wants them, and how many of them are plain.
-func plainFirst(jobs []*pending) ([]*pending, int) {
-	isSpecial := func(p *pending) bool { return p.special != nil }
-	n := len(jobs)
-	if !slices.ContainsFunc(jobs, isSpecial) { // which is the rule
-		return jobs, n
+// plainJobs is how many of the jobs, from the first on, are plain. Those behind are sent as special ones, whatever they are: the
+// order of a call is kept.
+func plainJobs(jobs []*pending) int {
+	if n := slices.IndexFunc(jobs, func(p *pending) bool { return p.special != nil }); n >= 0 {
+		return n
 	}
-	ordered := slices.DeleteFunc(slices.Clone(jobs), isSpecial)
-	n = len(ordered)
-	for _, p := range jobs {
-		if isSpecial(p) {
-			ordered = append(ordered, p)
-		}
-	}
-	return ordered, n
+	return len(jobs) // which is the rule
 }
 
-// addSpecial adds a special job to a call.
+// addSpecial adds a job to a call, as a special one.
 func (x *call) addSpecial(k keys, p *pending) {
 	s := p.special
+	if s == nil {
+		s = &special{}
+	}
 	delay, at, idempotency, uniqueFor := any(delayMS(p.delay)), any(""), any(""), any("")
 	if s.at != 0 {
 		delay, at = "", s.at

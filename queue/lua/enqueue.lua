@@ -3,7 +3,7 @@
 -- KEYS  jobs, scheduled, wake, stats, meta, unique, idempotency:<hash>, uniquefor:<hash>
 -- (a call without special jobs ends at meta; else the last two stand there once for each job that has such a key, in any order)
 -- ARGV  layout version of the caller, most scheduled jobs or 0, how many jobs are plain, for each of these: id, record (JSON),
---       delay (ms), then for each special one: id, record, delay or '', due time (ms) or '', the number in KEYS of its
+--       delay (ms), then for each of the others: id, record, delay or '', due time (ms) or '', the number in KEYS of its
 --       idempotency key or '', what that is to hold (JSON: id, request), its unique key or '', the number in KEYS of its
 --       uniquefor key or '', until ('start', 'done' or ms)
 -- Reply {'ok', now, word, …} one word a job, in order: 'created'
