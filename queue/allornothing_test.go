@@ -54,6 +54,27 @@ var rareScenarios = []scenario{
 			r.kill("v")
 			r.reap("v")
 		}},
+	{"verbs for jobs that are elsewhere", func(r *rig) { scattered(r) }, func(r *rig, _ bool) {
+		for _, id := range []string{"runs", "dead000", "nobody"} {
+			_, _ = r.client.Reschedule(r.Context(), r.name, id, queue.When{})
+			_, _ = r.client.EditOf(r.Context(), r.name, id, "{}", "{}")
+		}
+		_, _ = r.client.EditOf(r.Context(), r.name, "waits", "{}", "{}")
+		_, _ = r.client.RedriveOf(r.Context(), r.name, "dead000", "1")
+		_, _ = r.client.PurgeOf(r.Context(), r.name, queue.Dead, "dead000", "1")
+	}},
+	{"get of a job in no place", func(r *rig) { r.register("w"); r.do("HSET", k("jobs"), "lost", "{}") }, func(r *rig, _ bool) {
+		equal(r, "worker", r.get("lost").Worker, "")
+		r.do("DEL", k("jobs"))
+	}},
+	{"purge of one that holds a unique key", func(r *rig) { holders(r) }, func(r *rig, _ bool) {
+		_, _ = r.client.Purge(r.Context(), r.name, queue.Filter{State: queue.Scheduled})
+		r.do("DEL", k("unique"))
+	}},
+	{"list of a job that is being cancelled", func(r *rig) { scattered(r); r.do("SADD", k("cancelled"), "runs") }, func(r *rig, _ bool) {
+		equal(r, "cancelled", r.list(queue.Listing{State: queue.Processing}).Jobs[0].Cancelled, true)
+		r.do("DEL", k("cancelled"))
+	}},
 	{"heartbeat with another timing", func(r *rig) { r.register("w") }, func(r *rig, _ bool) {
 		_, err := r.link.Heartbeat(r.Context(), queue.WorkerInfo{ID: "v"}, queue.Timing{Interval: time.Second, TTL: time.Hour}, true)
 		equal(r, "refused", errors.Is(err, queue.ErrTiming), true)
@@ -114,6 +135,9 @@ func (l *lab) try(name, source string, rest []any) {
 	}
 	text := instrumented(source)
 	run := func(failAt int) ([]string, error) {
+		if name == "limit" { // its key is of no queue: it is not put back
+			defer l.raw.Del(l.Context(), rest[1].(string))
+		}
 		return l.raw.Do(l.Context(), slices.Concat([]any{"EVAL", text}, rest, []any{failAt})...).StringSlice()
 	}
 	dump := l.dump()

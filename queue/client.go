@@ -48,6 +48,7 @@ type Client struct {
 	lanes        lanes                  // on which jobs go to Redis
 	ask          *line                  // reads, and what anyone may call at any time
 	known        sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
+	mayChange    sync.Map               // names of queues in which Redis permits this client all that scripts do
 	asked        atomic.Pointer[string] // the queue whose permissions were asked for last
 }
 

@@ -55,6 +55,23 @@ func (c *Client) Tidy(ctx context.Context, queue, what, name, value string) ([]s
 	return c.askOne(ctx, tidyCall(keysOf(queue), &Finding{Code: what, subject: name, value: value}))
 }
 
+// RedriveOf runs the script redrive on one job, if it died then, and returns its reply; PurgeOf purge on ids and scores; EditOf edit.
+func (c *Client) RedriveOf(ctx context.Context, queue, id, score string) ([]string, error) {
+	return c.askOne(ctx, redriveCall(keysOf(queue), []sighted{{position: position{id: id, score: score}}}))
+}
+
+func (c *Client) PurgeOf(ctx context.Context, queue string, state State, pairs ...string) ([]string, error) {
+	var jobs []sighted
+	for pair := range slices.Chunk(pairs, 2) {
+		jobs = append(jobs, sighted{position: position{id: pair[0], score: pair[1]}})
+	}
+	return c.askOne(ctx, purgeCall(keysOf(queue), state, jobs))
+}
+
+func (c *Client) EditOf(ctx context.Context, queue, id, was, record string) ([]string, error) {
+	return c.askOne(ctx, editCall(keysOf(queue), id, was, record))
+}
+
 // Watch calls see before each script that this client and link send, with what they send; calls by pointer are resolved.
 func Watch(c *Client, l *Link, see func(name, source string, keysAndArgs []any)) {
 	for _, line := range []*line{c.ask, c.lanes.only[0].line, c.lanes.only[1].line, l.bulk, l.beat} {

@@ -78,6 +78,34 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 		return err
 	},
 	func(t *testing.T, c *queue.Client, _ *queue.Link) error { c.Health(t.Context()); return nil },
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Reschedule(t.Context(), "q", "a", queue.When{})
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error { return c.Redrive(t.Context(), "q", "a") },
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Edit(t.Context(), "q", "a", queue.Changes{})
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		page, err := c.List(t.Context(), "q", queue.Listing{Limit: 2})
+		if len(page.Jobs) > 2 {
+			t.Errorf("%d jobs on a page of two", len(page.Jobs))
+		}
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Overview(t.Context(), "q")
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Limit(t.Context(), "ann", 1, 1)
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Purge(t.Context(), "q", queue.Filter{Limit: 2})
+		return err
+	},
 }
 
 // FuzzReplies: whatever Redis answers, nothing panics and every error is one of this package's. An input is the reply as it
@@ -93,7 +121,7 @@ func FuzzReplies(f *testing.F) {
 		{"#reaped\n1\n2\n3", "#reaped", "#gone", "-NOSCRIPT x\r\n"},
 		{"#left", "#kept\n1", "+OK\r\n"},
 		{"#1\n1\n1", "#x\nx\nx", "#1", "#1\n1", "*1\r\n*0\r\n"},
-		{"#scheduled\n{}\n1\n[{}]\n5", "#scheduled\n{\n\n[\n", "*0\r\n", "*1\r\n$-1\r\n"},
+		{"#scheduled\n{}\n1\n[{}]\n5\n\n", "#scheduled\n{\n\n[\n\n\n", "#processing\n{}\n\n\n\n1\nagain", "#processing\n{}\n\n\n\n\n7", "*0\r\n", "*1\r\n$-1\r\n"},
 		{"*2\r\n$1\r\n1\r\n$1\r\n2\r\n*2\r\n$2\r\n{}\r\n$-1\r\n*2\r\n$1\r\n1\r\n$-1\r\n", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n",
 			"*2\r\n$1\r\n1\r\n$1\r\n2\r\n*0\r\n*-1\r\n"},
 		{"*1\r\n$1\r\nw\r\n$2\r\n{}\r\n", "#w"},
@@ -101,6 +129,13 @@ func FuzzReplies(f *testing.F) {
 		{"#ok", "", "$99999\r\n"},
 		{"#wake\n1", "*-1\r\n", "_\r\n"},
 		{"+PONG\r\n$18\r\nrole:slave\r\nx:y:z\r\n", "-LOADING\r\n"},
+		{"#ok\n1\n1764000000000", "#far", "#missing", "#dead", "#ok\n1", "#ok\n\n"},
+		{"#ok\n1\nredriven", "#ok\n1\nunreadable", "#ok\n1\nlater", "#ok", "#ok\n1\ndead"},
+		{"#scheduled\n{}\n1\n[{}]\n5\n\n", "#changed", "#ok\n1\n2\n3"},
+		{"#ok\n1\n1\na\n5\n{}\n1\n\n", "#ok\n1\n", "#ok\n1\n1", "#ok\n1\n1\na", "#ok\n1\n1\na\nnan\n\n\n1\n-7\nb\n5\n{}\n1\n\n9\nc\n5\n{}\n1\n\n9"},
+		{"#ok\n1\n2\n3\n4\n5\n6\n7\n8\n9\n1\nenqueued\n7\nodd", "#none", "#ok\nx\n\n\n\n\n\n\n\n\n"},
+		{"#ok\n0", "#ok\n-1", "#ok\n1e300", "#ok"},
+		{"#ok\n1\n1\na\n5\n{}\n1\n\n", "#ok\n1\npurged"},
 	} {
 		for _, reply := range replies {
 			f.Add(byte(ask), []byte(reply))
@@ -127,7 +162,7 @@ func FuzzReplies(f *testing.F) {
 		defer func() { _ = link.Close() }()
 		err = asks[int(ask)%len(asks)](t, client, link)
 		for _, known := range []error{nil, queue.ErrUnavailable, queue.ErrOutcomeUnknown, queue.ErrFull, queue.ErrExists, queue.ErrNotFound,
-			queue.ErrFenced, queue.ErrLayout, queue.ErrTiming} {
+			queue.ErrFenced, queue.ErrLayout, queue.ErrTiming, queue.ErrInvalid, queue.ErrState, queue.ErrNoQueue} {
 			if errors.Is(err, known) {
 				return
 			}

@@ -64,7 +64,8 @@ func (r *rig) clear() {
 func (h hostile) fine(what string, err error) {
 	h.Helper()
 	refused := err != nil && strings.Contains(err.Error(), "settle: a result is")
-	for _, known := range []error{nil, queue.ErrFenced, queue.ErrInvalid, queue.ErrNotFound, queue.ErrTiming, queue.ErrExists} {
+	for _, known := range []error{nil, queue.ErrFenced, queue.ErrInvalid, queue.ErrNotFound, queue.ErrTiming, queue.ErrExists, queue.ErrState,
+		queue.ErrCursor} {
 		refused = refused || errors.Is(err, known)
 	}
 	if !refused && !strings.Contains(err.Error(), "is not JSON") {
@@ -110,9 +111,40 @@ func (h hostile) work() {
 		_, err = h.client.Get(h.Context(), h.name, id)
 		h.fine("get", err)
 	}
+	h.ask()
 	_, err = h.link.Trim(h.Context(), h.n, h.delay, h.n)
 	h.fine("trim", err)
 	h.fine("pass on", h.link.PassOn(h.Context()))
+}
+
+// ask uses what people and other programs may ask for.
+func (h hostile) ask() {
+	for _, id := range []string{h.id, "good1", "good2"} {
+		_, err := h.client.Reschedule(h.Context(), h.name, id, queue.When{In: h.delay, At: time.UnixMilli(int64(h.n))})
+		h.fine("reschedule", err)
+		_, err = h.client.Edit(h.Context(), h.name, id, queue.Changes{Payload: []byte(h.failure.Error), MaxRetry: &h.n})
+		h.fine("edit", err)
+		h.fine("redrive", h.client.Redrive(h.Context(), h.name, id))
+	}
+	for _, state := range []queue.State{queue.Scheduled, queue.Processing, queue.Dead, queue.Done} {
+		l := queue.Listing{State: state, Limit: 1, Newest: h.n&1 == 1, Text: h.element}
+		for range 5 {
+			page, err := h.client.List(h.Context(), h.name, l)
+			h.fine("list", err)
+			if l.Cursor = page.Next; l.Cursor == "" {
+				break
+			}
+		}
+		l.Cursor = h.worker
+		_, err := h.client.List(h.Context(), h.name, l)
+		h.fine("list", err)
+		_, err = h.client.Purge(h.Context(), h.name, queue.Filter{State: state, Limit: 1, MinAge: h.delay, Subject: h.id})
+		h.fine("purge", err)
+	}
+	_, err := h.client.RedriveAll(h.Context(), h.name, queue.Filter{Limit: h.n & 3, Type: h.element})
+	h.fine("redrive all", err)
+	_, err = h.client.Overview(h.Context(), h.name)
+	h.fine("overview", err)
 }
 
 // bury reaps the worker while it lives, when it has left, and when it is dead.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,23 +31,77 @@ func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
 	if !isQueueName(queue) {
 		return Info{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
 	}
-	k := keysOf(queue)
-	words, err := c.askOne(ctx, &call{script: getScript, args: []any{id},
-		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.attempts(), k.errors(), k.done()}})
+	words, worker, err := c.find(ctx, keysOf(queue), id)
 	if err != nil {
 		return Info{}, err
 	}
-	if len(words) < 5 {
-		return Info{}, ErrNotFound
+	info, err := infoOf(queue, id, State(words[0]), words[1], words[2], words[4])
+	info.failed(words[3])
+	info.Worker, info.Cancelled = worker, words[5] == "1"
+	return info, err
+}
+
+// find asks for one job, and for one that is processed once more, with the lists of all workers: who has it. The registry may
+// change in between, and then it looks again.
+func (c *Client) find(ctx context.Context, k keys, id string) (words []string, worker string, err error) {
+	var workers []string
+	for range 20 {
+		if words, err = c.look(ctx, getCall(k, id, workers)); err != nil {
+			return nil, "", err
+		}
+		if len(words) != 7 {
+			return nil, "", ErrNotFound
+		}
+		if words[6] != "again" {
+			if n := int(millis(words[6])); 0 < n && n <= len(workers) {
+				worker = workers[n-1]
+			}
+			return words, worker, nil
+		}
+		if workers, err = c.registry(ctx, k); err != nil {
+			return nil, "", err
+		}
 	}
-	job, err := decodeJob(queue, id, words[1])
-	info := Info{Job: job, State: State(words[0]), Attempts: int(millis(words[2]))}
-	if words[3] != "" {
-		_ = json.Unmarshal([]byte(words[3]), &info.Failures) // what cannot be read is left out
+	return words, "", nil // workers come and go too fast to say who
+}
+
+func getCall(k keys, id string, workers []string) *call {
+	x := &call{script: getScript, args: []any{id}, keys: []string{k.jobs(), k.scheduled(), k.dead(), k.done(), k.attempts(), k.errors(),
+		k.cancelled(), k.workers()}}
+	for _, w := range workers {
+		x.keys = append(x.keys, k.processing(w))
+		x.args = append(x.args, w)
 	}
-	if words[4] != "" {
-		info.Due = time.UnixMilli(millis(words[4]))
+	return x
+}
+
+// registry returns the ids of all registered workers, sorted.
+func (c *Client) registry(ctx context.Context, k keys) (all []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	const bite = 1000
+	for from := 0; ; from += bite {
+		cmd := redis.NewStringSliceCmd(ctx, "ZRANGE", k.workers(), from, from+bite-1)
+		c.ask.do(ctx, k.workers(), cmd)
+		some, err := cmd.Result()
+		if err != nil {
+			return nil, classify(err, false) // reads only
+		}
+		if all = append(all, some...); len(some) < bite {
+			slices.Sort(all)
+			return slices.Compact(all), nil
+		}
 	}
+}
+
+// infoOf makes an Info of what scripts tell; score is that of the set of its state, "" while processing.
+func infoOf(queue, id string, state State, text, attempts, score string) (Info, error) {
+	job, err := decodeJob(queue, id, text)
+	info := Info{Job: job, State: state, Attempts: int(millis(attempts))}
+	if score == "" {
+		return info, err
+	}
+	info.Due = time.UnixMilli(millis(score))
 	switch info.State {
 	case Dead:
 		info.Finished = info.Due
@@ -54,6 +109,23 @@ func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
 		info.Finished = info.Due.Add(-info.Retention)
 	}
 	return info, err
+}
+
+// failed reads the failures; what cannot be read is left out.
+func (i *Info) failed(text string) {
+	if text != "" {
+		_ = json.Unmarshal([]byte(text), &i.Failures)
+	}
+}
+
+// look runs a script that reads only: its outcome is never unknown.
+func (c *Client) look(ctx context.Context, x *call) ([]string, error) {
+	words, err := c.askOne(ctx, x)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		x.sent = false
+		_, err = x.words()
+	}
+	return words, err
 }
 
 // askOne runs one script on the line that anyone may use.

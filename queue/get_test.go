@@ -55,6 +55,64 @@ func TestGetInEveryState(t *testing.T) {
 	}
 }
 
+// Who runs a job, when it ended, and that it is being cancelled.
+func TestGetTellsWhoAndWhen(t *testing.T) {
+	r := newRig(t)
+	scattered(r)
+	r.register("a", "z")
+	info := r.get("runs")
+	equal(t, "worker", info.Worker, "w")
+	equal(t, "cancelled", info.Cancelled, false)
+	r.do("SADD", k("cancelled"), "runs", "waits")
+	equal(t, "cancelled", r.get("runs").Cancelled, true)
+	equal(t, "one that only waits", r.get("waits").Cancelled, false)
+	r.do("DEL", k("cancelled"))
+	if info = r.get("dead000"); info.Finished != info.Due || info.Finished.IsZero() || info.Worker != "" {
+		t.Errorf("dead: %+v", info)
+	}
+	r.do("HSET", k("jobs"), "done", `{"type":"message"}`)
+	r.do("ZADD", k("done"), 7000, "done")
+	if info = r.get("done"); info.State != queue.Done || info.Finished != info.Due || info.Finished.UnixMilli() != 7000 {
+		t.Errorf("done: %+v", info)
+	}
+	r.do("HSET", k("stats"), "adjusted", 1)
+}
+
+// The registry changes between a look at it and the script: it looks again.
+func TestGetWhileWorkersComeAndGo(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	r.put(queue.NewJob{ID: "a"})
+	r.makeDue("a")
+	r.take("w", 1)
+	asked, next := 0, ""
+	queue.Watch(r.client, r.link, func(name, _ string, rest []any) {
+		if name != "get" {
+			return
+		}
+		// Each time that lists are asked for, the job is by then another's, who has just come.
+		if asked++; asked > 1 && asked < 5 {
+			last := fmt.Sprint("w", next)
+			next = fmt.Sprint(asked)
+			r.do("ZADD", k("workers"), 1e15, "w"+next)
+			r.do("RENAME", k("processing:"+last), k("processing:w"+next))
+		}
+	})
+	equal(t, "worker", r.get("a").Worker, "w4")
+	equal(t, "asked", asked, 5)
+}
+
+// A job that is in no place is processing, as far as one can tell, and nobody runs it.
+func TestGetOfAJobInNoPlace(t *testing.T) {
+	r := newRig(t)
+	r.register("w")
+	r.do("HSET", k("jobs"), "a", "{}")
+	if info := r.get("a"); info.State != queue.Processing || info.Worker != "" {
+		t.Errorf("%+v", info)
+	}
+	r.do("DEL", k("jobs"))
+}
+
 func TestGetReadsOnly(t *testing.T) {
 	r := newRig(t)
 	r.put(queue.NewJob{ID: "a"})

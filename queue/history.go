@@ -14,19 +14,23 @@ type Op string
 
 // The operations of a history. Start, end, cancel and doubt are written by package worker.
 const (
-	OpEnqueue   Op = "enqueue"   // one job; due_ms of an ok is what Redis has
-	OpClaim     Op = "claim"     // one call, by its number; an ok is followed by one line a job, with its id
-	OpAdopt     Op = "adopt"     // a job of the own list whose claim was not answered: ok only
-	OpSettle    Op = "settle"    // one result, by its element; outcome of an ok is what settle answered
-	OpHeartbeat Op = "heartbeat" // mode new or renew
-	OpObserve   Op = "observe"   // the tick of a process that only reaps
-	OpReap      Op = "reap"      // worker is the victim, outcome of an ok the verdict
-	OpLeave     Op = "leave"     // outcome of an ok: left or kept
-	OpTrim      Op = "trim"      // count of an ok is how many were dropped
-	OpStart     Op = "start"     // a handler is about to be called: ok only, as the next three
-	OpEnd       Op = "end"       // a handler has ended; outcome is the result that is to be settled
-	OpCancel    Op = "cancel"    // the context of a running handler has ended; cause says why
-	OpDoubt     Op = "doubt"     // the worker's lease is in doubt from now on
+	OpEnqueue    Op = "enqueue"    // one job; due_ms of an ok is what Redis has
+	OpClaim      Op = "claim"      // one call, by its number; an ok is followed by one line a job, with its id
+	OpAdopt      Op = "adopt"      // a job of the own list whose claim was not answered: ok only
+	OpSettle     Op = "settle"     // one result, by its element; outcome of an ok is what settle answered
+	OpHeartbeat  Op = "heartbeat"  // mode new or renew
+	OpObserve    Op = "observe"    // the tick of a process that only reaps
+	OpReap       Op = "reap"       // worker is the victim, outcome of an ok the verdict
+	OpLeave      Op = "leave"      // outcome of an ok: left or kept
+	OpTrim       Op = "trim"       // count of an ok is how many were dropped
+	OpReschedule Op = "reschedule" // due_ms of an ok is what it is then
+	OpRedrive    Op = "redrive"    // one job
+	OpPurge      Op = "purge"      // one job; mode is the state that it was dropped from
+	OpEdit       Op = "edit"
+	OpStart      Op = "start"  // a handler is about to be called: ok only, as the next three
+	OpEnd        Op = "end"    // a handler has ended; outcome is the result that is to be settled
+	OpCancel     Op = "cancel" // the context of a running handler has ended; cause says why
+	OpDoubt      Op = "doubt"  // the worker's lease is in doubt from now on
 )
 
 // Res is how far an operation is.
@@ -216,8 +220,28 @@ func (c *Client) telling(e Event) func(answer Event, err error) {
 	e.Res = ResInvoke
 	c.history(e)
 	return func(answer Event, err error) {
-		answer.Op, answer.Queue, answer.Worker, answer.Mode = e.Op, e.Queue, e.Worker, e.Mode
+		answer.Op, answer.Queue, answer.Worker, answer.ID, answer.Mode = e.Op, e.Queue, e.Worker, e.ID, e.Mode
 		c.history(answer.answered(err))
+	}
+}
+
+// tellVerb writes of each job that something is about to be done to it, or, with words or an error, what became of that.
+func (c *Client) tellVerb(op Op, queue string, state State, batch []sighted, words []string, err error) {
+	if c.history == nil {
+		return
+	}
+	for i, s := range batch {
+		e := Event{Op: op, Res: ResInvoke, Queue: queue, ID: s.id, Mode: string(state)}
+		switch {
+		case err != nil:
+			e = e.answered(err)
+		case words != nil:
+			e.Outcome, e.RedisMS, e.Res = Outcome(words[2+i]), millis(words[1]), ResOK
+			if e.Outcome != "redriven" && e.Outcome != "purged" {
+				e.Res = ResFail
+			}
+		}
+		c.history(e)
 	}
 }
 

@@ -5,6 +5,9 @@ import "strings"
 // keyQueues is the SET of the names of known queues. It lies in a Cluster slot of its own and is written outside the scripts.
 const keyQueues = "punctual:queues"
 
+// keyLimit is a STRING with a TTL: when a subject's rate would be used no more (µs). It belongs to no queue; hash hides the subject.
+func keyLimit(hash string) string { return "punctual:limit:" + hash }
+
 // keys spells the Redis keys of one queue. All lie in one Cluster slot, for {queue} is a hash tag.
 type keys struct{ prefix string }
 
@@ -47,6 +50,9 @@ func (k keys) heartbeat(worker string) string { return k.prefix + "heartbeat:" +
 
 // control is a LIST with a TTL: messages to one worker. Nothing writes it yet.
 func (k keys) control(worker string) string { return k.prefix + "control:" + worker }
+
+// cancelled is a SET of ids of jobs that are being cancelled while they are processed.
+func (k keys) cancelled() string { return k.prefix + "cancelled" }
 
 // idempotency is a STRING with a TTL: JSON of the id of the job that a key created, and the request's fingerprint.
 func (k keys) idempotency(hash string) string { return k.prefix + "idempotency:" + hash }

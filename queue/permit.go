@@ -64,6 +64,8 @@ func permitCall(k keys, worker string, needs []need) *call {
 		if _, known := place[n.key]; !known {
 			key := k.prefix + n.key
 			switch n.key {
+			case "place": // scheduled, dead or done
+				key = k.scheduled()
 			case "processing", "heartbeat":
 				key += ":" + worker
 			case "idempotency", "uniquefor":
@@ -95,4 +97,18 @@ func (c *Client) permitted(ctx context.Context, queue, worker string, needs []ne
 		return fmt.Errorf("%w: %w: grant it %s on %s (ACL SETUSER)", ErrUnavailable, errNotPermitted, words[1], cmp.Or(words[2], "any key"))
 	}
 	return nil
+}
+
+// change runs a script that writes and is neither a worker's nor an enqueue, after making sure, once a queue, that Redis permits
+// all that scripts do.
+func (c *Client) change(ctx context.Context, queue string, x *call) ([]string, error) {
+	if _, asked := c.mayChange.Load(queue); !asked {
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		if err := c.permitted(ctx, queue, "", allNeeds()); err != nil {
+			return nil, err
+		}
+		c.mayChange.Store(queue, true)
+	}
+	return c.askOne(ctx, x)
 }

@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
+
+var redriveScript = loadScript("redrive")
 
 // Filter says which jobs of a state a bulk verb is for.
 type Filter struct {
@@ -23,9 +26,41 @@ type Moved struct {
 
 // Redrive brings a dead job back: due now, attempts reset, its failures kept. ErrNotFound; *StateError unless it is dead;
 // ErrInvalid if its record could not be read and nothing can run it.
-func (c *Client) Redrive(ctx context.Context, queue, id string) error { return errNotBuilt }
+func (c *Client) Redrive(ctx context.Context, queue, id string) error {
+	if !isQueueName(queue) {
+		return &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+	}
+	tell := c.telling(Event{Op: OpRedrive, Queue: queue, ID: id})
+	words, err := c.change(ctx, queue, redriveCall(keysOf(queue), []sighted{{position: position{id: id}}}))
+	switch {
+	case err != nil:
+	case len(words) != 3 || words[0] != "ok":
+		err = fmt.Errorf("%w: script redrive answered %q", ErrOutcomeUnknown, words)
+	case words[2] != "redriven":
+		err = refused(words[2:], 0)
+	}
+	if err != nil {
+		tell(Event{}, err)
+		return err
+	}
+	tell(Event{RedisMS: millis(words[1])}, nil)
+	return nil
+}
 
-// RedriveAll brings back the dead jobs that match, the longest dead first, at most 100 a script, until Limit or until ctx is about to end.
+func redriveCall(k keys, jobs []sighted) *call {
+	x := &call{script: redriveScript, keys: []string{k.dead(), k.scheduled(), k.done(), k.jobs(), k.attempts(), k.wake(), k.stats()}}
+	for _, s := range jobs {
+		x.args = append(x.args, s.id, s.score)
+	}
+	return x
+}
+
+// RedriveAll brings back the dead jobs that match, the longest dead first, at most 100 a script, until Limit or until ctx is about
+// to end. Those that nothing could run stay.
 func (c *Client) RedriveAll(ctx context.Context, queue string, f Filter) (Moved, error) {
-	return Moved{}, errNotBuilt
+	if f.State != "" && f.State != Dead {
+		return Moved{}, &InvalidError{"state", "must be dead: no other job is redriven"}
+	}
+	f.State = Dead
+	return c.bulk(ctx, queue, f, verb{OpRedrive, "redriven", redriveCall})
 }

@@ -38,13 +38,31 @@ func TestForgottenScripts(t *testing.T) {
 		"repair": func() error { _, err := r.client.Repair(t.Context(), r.name, "nobody", "w"); return err },
 		"tidy":   func() error { _, err := r.client.Tidy(t.Context(), r.name, "wake-tokens", "", ""); return err },
 		"get":    func() error { _, err := r.client.Get(t.Context(), r.name, "first"); return err },
+		"reschedule": func() error {
+			_, err := r.client.Reschedule(t.Context(), r.name, "moved", queue.When{In: time.Hour})
+			return err
+		},
+		"redrive": func() error { return r.client.Redrive(t.Context(), r.name, "dead000") },
+		"purge":   func() error { _, err := r.client.Purge(t.Context(), r.name, queue.Filter{Type: "none"}); return err },
+		"edit": func() error {
+			_, err := r.client.Edit(t.Context(), r.name, "moved", queue.Changes{Payload: []byte("1")})
+			return err
+		},
+		"list":     func() error { return listAll(r, queue.Scheduled) },
+		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
+		"limit":    func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 	} {
 		if name == "heartbeat" || name == "claim" { // neither needs the other to have run
 			r.register("w")
 		}
 		r.put(queue.NewJob{Delay: time.Hour})
-		if name == "get" {
+		switch name {
+		case "get":
 			r.put(queue.NewJob{ID: "first", Delay: time.Hour})
+		case "redrive":
+			bury(r, 1)
+		case "reschedule", "edit":
+			_, _ = r.client.Enqueue(t.Context(), queue.NewJob{Queue: r.name, ID: "moved", Delay: time.Hour})
 		}
 		r.forgetScripts()
 		if err := use(); err != nil {
@@ -133,7 +151,8 @@ func TestScriptsFlushedWithoutEnd(t *testing.T) {
 func TestSpoiledCounters(t *testing.T) {
 	r := newRig(t)
 	r.register("w")
-	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed"} {
+	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed", "redriven",
+		"purged_dead", "purged_scheduled"} {
 		r.do("HSET", k("stats"), name, "spoiled")
 	}
 	r.putNow(5)
@@ -151,7 +170,18 @@ func TestSpoiledCounters(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.expectStats(map[string]string{"enqueued": "5", "claimed": "6", "done": "1", "retried": "1", "dead": "1", "released": "1",
-		"lost": "1", "corrupt": "spoiled", "reaped": "2", "dead_trimmed": "1"})
+		"lost": "1", "corrupt": "spoiled", "reaped": "2", "dead_trimmed": "1", "redriven": "spoiled", "purged_dead": "spoiled", "purged_scheduled": "spoiled"})
+	for range 2 {
+		bury(r, 1)
+		if err := r.client.Redrive(t.Context(), r.name, "dead000"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled, Limit: 1000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "redriven", r.stat("redriven"), 2)
+	equal(t, "purged", r.stat("purged_scheduled"), 5)
 }
 
 // Large counters stay whole: Lua would print them as 9.0071992547e+15.

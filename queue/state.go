@@ -34,6 +34,10 @@ var Transitions = []Move{
 	{"reap", Processing, Dead},
 	{"trim", Dead, none},
 	{"trim", Done, none},
+	{"redrive", Dead, Scheduled},
+	{"purge", Scheduled, none},
+	{"purge", Dead, none},
+	{"purge", Done, none},
 	{"repair", none, Scheduled}, // a job that damage has left in no place
 	{"repair", none, Dead},
 	{"repair", Scheduled, Dead},

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +49,45 @@ var uses = map[string]func(r *rig) error{
 		_, err := r.client.Tidy(r.Context(), r.name, "counters-differ", "w", "")
 		return err
 	},
-	"get": func(r *rig) error { _, err := r.client.Get(r.Context(), r.name, "dead000"); return err },
+	"get": func(r *rig) error {
+		_, err := r.client.Get(r.Context(), r.name, strings.SplitN(r.elements()[0], ":", 2)[1])
+		return err
+	},
+	"reschedule": func(r *rig) error {
+		_, err := r.client.Reschedule(r.Context(), r.name, "later", queue.When{})
+		return err
+	},
+	"edit": func(r *rig) error {
+		_, err := r.client.Edit(r.Context(), r.name, "later", queue.Changes{Payload: []byte("1")})
+		return err
+	},
+	"redrive":         func(r *rig) error { return r.client.Redrive(r.Context(), r.name, "dead000") },
+	"purge":           func(r *rig) error { return purgeFirst(r, queue.Dead) },
+	"purge scheduled": func(r *rig) error { return purgeFirst(r, queue.Scheduled) },
+	"list":            func(r *rig) error { return listAll(r, queue.Scheduled) },
+	"list dead":       func(r *rig) error { return listAll(r, queue.Dead) },
+	"list processing": func(r *rig) error { return listAll(r, queue.Processing) },
+	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
+}
+
+// placeOf is where the job is of which a use of purge or list is.
+var placeOf = map[string]string{"purge": "dead", "purge scheduled": "scheduled", "list": "scheduled", "list dead": "dead", "list processing": "processing:w"}
+
+// purgeFirst drops the first job of a state, wherever a test has put it.
+func purgeFirst(r *rig, state queue.State) error {
+	score := "1"
+	if first := r.raw.ZRangeWithScores(r.Context(), r.key(string(state)), 0, 0).Val(); len(first) > 0 {
+		score = fmt.Sprintf("%.0f", first[0].Score)
+		_, err := r.client.PurgeOf(r.Context(), r.name, state, first[0].Member.(string), score)
+		return err
+	}
+	_, err := r.client.PurgeOf(r.Context(), r.name, state, "dead000", score)
+	return err
+}
+
+func listAll(r *rig, state queue.State) error {
+	_, err := r.client.List(r.Context(), r.name, queue.Listing{State: state})
+	return err
 }
 
 func settleAll(outcomes ...queue.Outcome) func(r *rig) error {
@@ -81,7 +120,7 @@ func busy(r *rig) {
 	bury(r, 2)
 	r.putNow(6)
 	r.take("w", 4)
-	r.at(time.Hour)
+	r.put(queue.NewJob{ID: "later", Delay: time.Hour})
 }
 
 // elements reads the list of w, wherever a test has put it.
@@ -104,6 +143,7 @@ func TestKeysOfAWrongKind(t *testing.T) {
 	}
 	contracts := headers(t)
 	delete(contracts, "permit") // it looks at no key
+	delete(contracts, "limit")  // its key is of no queue: limit_test.go
 	for script := range contracts {
 		equal(t, script+" is used", uses[script] != nil, true)
 	}
@@ -116,7 +156,7 @@ func TestKeysOfAWrongKind(t *testing.T) {
 				r := busyRig(t, s, name)
 				for _, key := range strings.Split(field(t, header, "KEYS"), ", ") {
 					key = strings.NewReplacer("<worker>", "w", "<victim>", "w", "idempotency:<hash>", keyOfIdempotency,
-						"uniquefor:<hash>", keyOfUnique).Replace(key)
+						"uniquefor:<hash>", keyOfUnique, "<place>", placeOf[name]).Replace(key)
 					if _, ok := unread[script+" "+key]; ok {
 						free = append(free, key)
 						continue

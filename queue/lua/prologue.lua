@@ -102,6 +102,16 @@ local function with_error(old, failure, now)
   return '[' .. table.concat(list, ',') .. ']'
 end
 
+-- The state of a job, as its sets tell it, and its score there; nil if there is no such job.
+local function state_of(id, jobs, scheduled, dead, done)
+  local due, died, ended = redis.call('ZSCORE', scheduled, id), redis.call('ZSCORE', dead, id), redis.call('ZSCORE', done, id)
+  if redis.call('HEXISTS', jobs, id) == 0 then return nil end
+  if due then return 'scheduled', due end
+  if died then return 'dead', died end
+  if ended then return 'done', ended end
+  return 'processing'
+end
+
 -- Adds to the counters of the stats hash. changes = {name = n}; reads all before it writes any, and a counter
 -- that is not a number starts anew, so that it can never fail after the move that it counts.
 local function counts(stats, changes)

@@ -1,0 +1,53 @@
+-- redrive: brings dead jobs back: due now, their attempts forgotten, their failures kept.
+--
+-- KEYS  dead, scheduled, done, jobs, attempts, wake, stats
+-- ARGV  for each job (at most 100): id, the time of its death that the caller knows of, or ''
+-- Reply {'ok', now, then a word for each job, in order: 'redriven'
+--       'scheduled' | 'processing' | 'done' | 'missing': it is not dead · 'dead': it died again, later than the caller knows of
+--       'unreadable': nothing could run its record · 'later': 1 MiB of records was read before its turn came: call again}
+-- A new head of the schedule pushes the wake token. A unique key that the job once held is not taken again.
+-- Moves: dead -> scheduled
+-- Cost  O(n log N) for n jobs, and D dead and N scheduled ones
+local dead, scheduled, done, jobs, attempts, wake, stats = unpack(KEYS)
+
+local function runnable(record)
+  local r = looks_readable(record) and scalars(record)
+  return r and r.type ~= 'unreadable' -- which is that of a tombstone
+end
+
+-- Read and check everything first.
+local now = now_ms()
+local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local token = redis.call('LLEN', wake)
+redis.call('HLEN', attempts)
+local reply, back, scores, seen, bytes = {'ok', int(now)}, {}, {}, {}, 0
+for i = 1, #ARGV, 2 do
+  local id, known = ARGV[i], ARGV[i + 1]
+  local state, score = state_of(id, jobs, scheduled, dead, done)
+  local word = state or 'missing'
+  if state == 'dead' and (known == '' or known == score) and not seen[id] then
+    if bytes >= max_bytes then
+      word = 'later'
+    else
+      local record = redis.call('HGET', jobs, id)
+      bytes = bytes + #record
+      word = runnable(record) and 'redriven' or 'unreadable'
+    end
+  end
+  if word == 'redriven' then
+    seen[id] = true
+    back[#back + 1] = id
+    scores[#scores + 1], scores[#scores + 2] = int(now), id
+  end
+  reply[#reply + 1] = word
+end
+local counters = counts(stats, {redriven = #back})
+if #back == 0 then return reply end
+
+-- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
+redis.call('ZREM', dead, unpack(back))
+redis.call('HDEL', attempts, unpack(back))
+redis.call('ZADD', scheduled, unpack(scores))
+redis.call('HSET', stats, unpack(counters))
+if token == 0 and not (head[2] and tonumber(head[2]) <= now) then redis.call('LPUSH', wake, '1') end
+return reply
