@@ -11,7 +11,7 @@ import (
 )
 
 // How to use: `go test -run TestModel ./queue -rapid.checks=2000` for a longer run. When it fails, rapid shrinks the run and says
-// how to repeat it. model_state_test.go is what a queue should hold, model_actions_test.go and model_faults_test.go what is done.
+// how to repeat it. model_state_test.go is what a queue should hold, the other model_*_test.go what is done.
 
 // TestModel makes arbitrary calls, with arbitrary faults between them, and compares all that Redis holds with the model after
 // each.
@@ -41,10 +41,12 @@ func TestModel(t *testing.T) {
 			"work": act(m.exchange), "work on": act(m.exchange), "stale results": act(m.stale), "heartbeat": act(m.renew),
 			"lost claim": act(m.lostClaim), "die": act(m.die), "leave": act(m.leave), "trim": act(m.trim), "wake": act(m.passOn),
 			"forget scripts": act(m.forget), "spoil a record": act(m.spoilRecord), "wrong kind": act(m.wrongKind), "full": act(m.fill),
-			"keeper's lease ends": act(m.leaseEnds),
+			"keeper's lease ends": act(m.leaseEnds), "reschedule": act(m.rescheduleOne), "redrive": act(m.redriveOne),
+			"redrive all": act(m.redriveAll), "purge": act(m.purge), "edit": act(m.editOne), "list": act(m.listed),
 		})
 	})
-	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed", "done_trimmed", "expired"} {
+	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed",
+		"done_trimmed", "expired", "redriven", "purged_dead", "purged_scheduled"} {
 		if seen[name] == 0 {
 			t.Errorf("nothing was ever %s: these runs prove little", name)
 		}
