@@ -48,6 +48,10 @@ func TestEditWritesTheSameRecord(t *testing.T) {
 	for name, job := range map[string]queue.NewJob{
 		"plain": {}, "scalars": {Type: "a.b", MaxRetry: 7, Timeout: 1500 * time.Millisecond}, "none": {MaxRetry: queue.NoRetry},
 		"payload": {Payload: json.RawMessage(`[1,"<é>",null]`)}, "own id": {ID: "own"},
+		"special": {Retention: time.Hour, Expires: 1500 * time.Millisecond, Subject: "<ann>", TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+			Metadata: map[string]string{"payload": "x", "b": "é"}, Unique: &queue.Unique{Key: "k", Until: queue.UntilDone},
+			Backoff: &queue.Backoff{Kind: "list", Delays: []time.Duration{time.Second, 1500 * time.Millisecond}}},
+		"unique for a time": {Unique: &queue.Unique{Key: "l", For: time.Hour}},
 	} {
 		job.Delay = time.Hour
 		id := r.put(job)[0]
@@ -57,6 +61,28 @@ func TestEditWritesTheSameRecord(t *testing.T) {
 		}
 		equal(t, name, r.do("HGET", k("jobs"), id), before)
 	}
+}
+
+// What claim looks at first, and what an edit does not name, stays.
+func TestEditOfMetadata(t *testing.T) {
+	r := newRig(t)
+	id := r.put(queue.NewJob{Delay: time.Hour, Metadata: map[string]string{"a": "1"}, Unique: &queue.Unique{Key: "k", Until: queue.UntilDone}})[0]
+	for _, want := range []map[string]string{{"b": "2"}, nil} {
+		info, err := r.client.Edit(t.Context(), r.name, id, queue.Changes{Metadata: &want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "metadata", info.Metadata, want)
+		equal(t, "unique", *info.Unique, queue.Unique{Key: "k", Until: queue.UntilDone})
+	}
+	long := map[string]string{"a": strings.Repeat("x", 1000)}
+	if _, err := r.client.Edit(t.Context(), r.name, id, queue.Changes{Metadata: &long}); !errors.Is(err, queue.ErrInvalid) {
+		t.Error(err)
+	}
+	if moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil || moved.Jobs != 1 {
+		t.Errorf("%+v, %v", moved, err)
+	}
+	equal(t, "held", r.do("HLEN", k("unique")), any(int64(0)))
 }
 
 func TestEditOnlyWhatIsScheduled(t *testing.T) {

@@ -24,6 +24,7 @@ type job struct {
 	jobKey
 	enqueues []*enqueue
 	claims   []*claim
+	deeds    []*deed
 	final    string // where it is at the end; "" nowhere, or nobody knows
 }
 
@@ -89,6 +90,7 @@ type checker struct {
 	queues   map[string]*watch
 	enqueues map[procKey][]*enqueue // under way
 	settles  map[claimKey]*settle   // under way
+	deeds    map[procKey][]*deed    // under way
 	spans    map[procKey]*span      // of heartbeats and leaves under way
 	reaps    map[procKey]*reap      // under way
 	clocks   map[string]*Event      // the last event of each process that tells the time of Redis
@@ -117,7 +119,7 @@ func Check(h History, rules Rules) Verdict {
 func gather(h History, rules Rules) *checker {
 	c := &checker{rules: rules, jobs: map[jobKey]*job{}, claims: map[claimKey]*claim{}, numbers: map[procKey]bool{}, calls: map[callKey]*call{},
 		workers: map[string]*worker{}, queues: map[string]*watch{}, enqueues: map[procKey][]*enqueue{},
-		settles: map[claimKey]*settle{}, spans: map[procKey]*span{}, reaps: map[procKey]*reap{}, clocks: map[string]*Event{}, late: map[int64]int{}}
+		settles: map[claimKey]*settle{}, deeds: map[procKey][]*deed{}, spans: map[procKey]*span{}, reaps: map[procKey]*reap{}, clocks: map[string]*Event{}, late: map[int64]int{}}
 	for _, e := range h.Events {
 		c.verdict.steps++
 		c.take(e)
@@ -165,6 +167,8 @@ func (c *checker) take(e *Event) {
 		}
 	case queue.OpStart, queue.OpEnd, queue.OpCancel:
 		c.takeRun(e)
+	case queue.OpReschedule, queue.OpEdit, queue.OpRedrive, queue.OpPurge:
+		c.takeDeed(e)
 	}
 }
 

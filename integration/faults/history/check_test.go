@@ -292,6 +292,123 @@ func TestRules(t *testing.T) {
 		{name: "started in doubt", tell: func(s *story) { e := begun(s); s.wait(700); s.start("a", e) },
 			rules: Rules{Timing: timing, Tolerance: 100 * time.Millisecond}, want: "I12: q/x: started on a"},
 
+		{name: "put off, and claimed then", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.deed(queue.OpReschedule, queue.ResOK, "", s.redis()+52)
+			s.wait(60)
+			s.claim("a", 1, "x", 1, epoch+4+52)
+		}},
+		{name: "put off, and claimed before", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.wait(5)
+			s.deed(queue.OpReschedule, queue.ResOK, "", s.redis()+500)
+			s.wait(5)
+			s.claim("a", 1, "x", 1, epoch+3)
+		}, want: "early: q/x: should have been due"},
+		{name: "run now", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 5000)
+			s.wait(5)
+			s.deed(queue.OpReschedule, queue.ResOK, "", s.redis()+1)
+			s.wait(5)
+			s.claim("a", 1, "x", 1, epoch+10)
+		}},
+		{name: "rescheduled, and due when nobody said", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.wait(5)
+			s.deed(queue.OpReschedule, queue.ResOK, "", s.redis()+10)
+			s.wait(50)
+			s.claim("a", 1, "x", 1, epoch+40)
+		}, want: "I13: q/x: should have been"},
+		{name: "a retry that people have put off", tell: func(s *story) {
+			at := s.settle("a", begun(s), retry, retry).RedisMS
+			s.wait(5)
+			s.deed(queue.OpReschedule, queue.ResOK, "", s.redis()+500)
+			s.wait(5)
+			s.claim("b", 1, "x", 2, at)
+		}, want: "early: q/x: should have been due"},
+		{name: "rescheduled, and not answered", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 5000)
+			s.deed(queue.OpReschedule, queue.ResUnknown, "", 0)
+			s.claim("a", 1, "x", 1, s.redis()-1)
+		}},
+		{name: "not rescheduled, and claimed before", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 5000)
+			s.deed(queue.OpReschedule, queue.ResFail, "", 0)
+			s.claim("a", 1, "x", 1, s.redis()-1)
+		}, want: "early: q/x: should have been due"},
+
+		{name: "dead, redriven, and done at its first attempt", tell: func(s *story) {
+			s.settle("a", begun(s), "dead", "dead")
+			s.deed(queue.OpRedrive, queue.ResOK, "", 0)
+			e := s.claim("a", 2, "x", 1, s.redis())
+			s.run("a", e)
+			s.settle("a", e, done, done)
+		}, rules: Rules{Final: nothing}},
+		{name: "dead, and run again though nobody has redriven it", tell: func(s *story) {
+			s.settle("a", begun(s), "dead", "dead")
+			s.deed(queue.OpRedrive, queue.ResFail, "", 0)
+			s.claim("a", 2, "x", 1, s.redis())
+		}, want: "I8: q/x: after it was dead"},
+		{name: "redriven once, and dead three times", tell: func(s *story) {
+			s.settle("a", begun(s), "dead", "dead")
+			s.deed(queue.OpRedrive, queue.ResOK, "", 0)
+			for i := range int64(2) {
+				s.settle("a", s.claim("a", 2+i, "x", 1, s.redis()), "dead", "dead")
+			}
+		}, want: "I7: q/x: ended 3 times"},
+
+		{name: "purged", tell: func(s *story) { s.enqueue("x", 5000); s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0) }, rules: Rules{Final: nothing}},
+		{name: "dead and purged", tell: func(s *story) {
+			s.settle("a", begun(s), "dead", "dead")
+			s.deed(queue.OpPurge, queue.ResOK, "dead", 0)
+		}, rules: Rules{Final: nothing}},
+		{name: "purged, for all one knows", tell: func(s *story) { s.enqueue("x", 5000); s.deed(queue.OpPurge, queue.ResUnknown, "scheduled", 0) },
+			rules: Rules{Final: nothing}},
+		{name: "not purged, and gone", tell: func(s *story) { s.enqueue("x", 5000); s.deed(queue.OpPurge, queue.ResFail, "scheduled", 0) },
+			rules: Rules{Final: nothing}, want: "lost: q/x: never claimed"},
+		{name: "purged and still there", tell: func(s *story) { s.enqueue("x", 5000); s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0) },
+			rules: Rules{Final: []State{{Queue: "q", Scheduled: []string{"x"}}}}, want: "I7: q/x: purged, and still scheduled"},
+		{name: "purged and claimed", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0)
+			s.claim("a", 1, "x", 1, s.redis()-3)
+		}, want: "I8: q/x: after it was purged"},
+		{name: "purged and handed in again", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0)
+			s.enqueue("x", 0)
+			s.settle("a", s.claim("a", 1, "x", 1, s.redis()-1), done, done)
+		}, rules: Rules{Final: nothing}},
+
+		{name: "an edit excuses no retry beyond max_retry", tell: func(s *story) {
+			e := begun(s)
+			for i := range int64(4) {
+				at := s.settle("a", e, retry, retry).RedisMS
+				if i == 3 {
+					s.deed(queue.OpEdit, queue.ResOK, "", 0)
+				}
+				e = s.claim("a", 2+i, "x", int(2+i), at)
+			}
+		}, want: "I8: q/x: retried after attempt 4"},
+		{name: "max_retry taken away by an edit", tell: func(s *story) {
+			s.beat("a", "new")
+			s.enqueue("x", 0)
+			s.deed(queue.OpEdit, queue.ResOK, "", 0)
+			s.ask("pa", Event{Op: queue.OpClaim, Worker: "a", Number: 1})
+			s.answer("pa", queue.ResUnknown, Event{Op: queue.OpClaim, Worker: "a", Number: 1})
+			s.claim("a", 2, "x", 5, s.redis()-4)
+		}},
+		{name: "a deed that nobody has sent", tell: func(s *story) { s.answer("api", queue.ResOK, Event{Op: queue.OpPurge, ID: "x"}) },
+			want: "history: q/x: never sent"},
+
 		{name: "an answer to nothing", tell: func(s *story) { s.answer("api", queue.ResOK, Event{Op: queue.OpEnqueue, ID: "x"}) }, want: "history: q/x: never sent"},
 	}
 	for _, c := range cases {

@@ -78,7 +78,7 @@ func (c *checker) search(j *job, unknown []*call, deadline time.Time) (porcupine
 
 // model is the machine of one job for porcupine.
 func (c *checker) model(j *job) porcupine.Model {
-	m := machine{retries: math.MaxInt, trimmed: c.trimmed > 0}
+	m := machine{retries: math.MaxInt, trimmed: c.trimmed > 0, edited: j.count(queue.OpEdit) > 0}
 	for _, n := range j.claims {
 		m.retries = n.retries
 	}
@@ -127,6 +127,11 @@ func (c *checker) operations(j *job, unknown []*call) (all []porcupine.Operation
 			add(n.span, step{op: queue.OpEnqueue, certain: true, outcome: "exists"})
 		case n.res != queue.ResFail:
 			add(n.span, step{op: queue.OpEnqueue, certain: n.res == queue.ResOK})
+		}
+	}
+	for _, d := range j.deeds {
+		if d.res != queue.ResFail {
+			add(d.span, step{op: d.op, certain: d.applied(), from: d.from})
 		}
 	}
 	var holders []*worker

@@ -91,6 +91,38 @@ var sound = map[string]func(s *story){
 		s.enqueue("x", 0)
 		finish(s, "a", s.claim("a", 2, "x", 1, 0))
 	},
+	"dead, redriven, and begun anew": func(s *story) {
+		s.settle("a", taken(s), "dead", "dead")
+		s.deed(queue.OpRedrive, queue.ResOK, "", 0)
+		finish(s, "a", s.claim("a", 2, "x", 1, 0))
+	},
+	"a redrive that was not answered explains the next claim": func(s *story) {
+		s.settle("a", taken(s), "dead", "dead")
+		s.deed(queue.OpRedrive, queue.ResUnknown, "", 0)
+		finish(s, "a", s.claim("a", 2, "x", 1, 0))
+	},
+	"rescheduled, edited, purged, and handed in again": func(s *story) {
+		s.enqueue("x", 0)
+		s.deed(queue.OpReschedule, queue.ResOK, "", 0)
+		s.deed(queue.OpEdit, queue.ResOK, "", 0)
+		s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0)
+		s.enqueue("x", 0)
+		s.settle("a", s.claim("a", 1, "x", 1, 0), "dead", "dead")
+		s.deed(queue.OpPurge, queue.ResOK, "dead", 0)
+		s.enqueue("x", 0)
+		finish(s, "a", s.claim("a", 2, "x", 1, 0))
+		s.deed(queue.OpPurge, queue.ResOK, "done", 0)
+	},
+	"retries taken away by an edit": func(s *story) {
+		s.enqueue("x", 0)
+		s.claim("a", 1, "x", 1, 0)
+		s.reap("api", "a", "reaped")
+		s.deed(queue.OpEdit, queue.ResOK, "", 0)
+		s.claim("a", 2, "x", 2, 0)
+		s.reap("api", "a", "reaped")
+		s.deed(queue.OpRedrive, queue.ResOK, "", 0)
+		s.claim("b", 1, "x", 1, 0)
+	},
 	"claimed before the enqueue was answered": func(s *story) {
 		s.ask("api", Event{Op: queue.OpEnqueue, ID: "x"})
 		s.claim("a", 1, "x", 1, 0)
@@ -162,6 +194,23 @@ var unsound = map[string]func(s *story){
 		e := taken(s)
 		s.settle("a", e, done, lost)
 		s.settleRes("a", e, done, queue.ResUnknown, done)
+	},
+	"redriven while a worker had it":    func(s *story) { taken(s); s.deed(queue.OpRedrive, queue.ResOK, "", 0) },
+	"rescheduled while a worker had it": func(s *story) { taken(s); s.deed(queue.OpReschedule, queue.ResOK, "", 0) },
+	"edited after it was done":          func(s *story) { finish(s, "a", taken(s)); s.deed(queue.OpEdit, queue.ResOK, "", 0) },
+	"purged and claimed": func(s *story) {
+		s.enqueue("x", 0)
+		s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0)
+		s.claim("a", 1, "x", 1, 0)
+	},
+	"purged as one that waits, while it was dead": func(s *story) {
+		s.settle("a", taken(s), "dead", "dead")
+		s.deed(queue.OpPurge, queue.ResOK, "scheduled", 0)
+	},
+	"redriven, and its attempts counted on": func(s *story) {
+		s.settle("a", taken(s), "dead", "dead")
+		s.deed(queue.OpRedrive, queue.ResOK, "", 0)
+		s.claim("a", 2, "x", 2, 0)
 	},
 	"claimed after it was buried": func(s *story) {
 		s.enqueue("x", 0)

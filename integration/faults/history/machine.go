@@ -33,6 +33,7 @@ type step struct {
 	attempt         int           // of a claim; 0: not known
 	outcome         queue.Outcome // of a settle: what it did, or, not certain, what it was to do; of an enqueue that was refused: exists
 	left            bool          // of a reap: it may have left this job on the list
+	from            string        // of a purge: the state
 }
 
 func (s step) String() string {
@@ -44,6 +45,8 @@ func (s step) String() string {
 		text = fmt.Sprintf("%s settles %s: %s", s.worker, s.element, s.outcome)
 	case queue.OpReap:
 		text = s.worker + " is reaped"
+	case queue.OpPurge:
+		text += " of " + s.from
 	case queue.OpEnqueue:
 		text += " " + string(s.outcome)
 	}
@@ -57,6 +60,7 @@ func (s step) String() string {
 type machine struct {
 	retries int  // max_retry
 	trimmed bool // dead jobs of its queue may have been dropped
+	edited  bool // max_retry may have been another at any time
 }
 
 // next returns where the job may be after a step; nowhere if the step cannot have been answered so.
@@ -80,9 +84,14 @@ func (m machine) next(p place, s step) []place {
 		if to = (place{where: "scheduled", attempt: p.attempt}); p.attempt > m.retries {
 			to.where = "dead"
 		}
+		if fits && m.edited {
+			return []place{p, {where: "scheduled", attempt: p.attempt}, {where: "dead", attempt: p.attempt}}
+		}
 		if fits && s.left {
 			return []place{p, to}
 		}
+	case queue.OpReschedule, queue.OpEdit, queue.OpRedrive, queue.OpPurge:
+		to, fits = s.done(p)
 	}
 	switch {
 	case fits:

@@ -63,6 +63,12 @@ func (s *story) enqueue(id string, delay int64) {
 	s.answer("api", queue.ResOK, Event{Op: queue.OpEnqueue, ID: id, DelayMS: delay, DueMS: s.redis() + delay})
 }
 
+// deed is something that people do to a job; due is for a reschedule, mode for a purge.
+func (s *story) deed(op queue.Op, res queue.Res, mode string, due int64) {
+	s.ask("api", Event{Op: op, ID: "x", Mode: mode})
+	s.answer("api", res, Event{Op: op, ID: "x", Mode: mode, DueMS: due})
+}
+
 func (s *story) beat(worker, mode string) {
 	s.ask("p"+worker, Event{Op: queue.OpHeartbeat, Worker: worker, Mode: mode})
 	s.answer("p"+worker, queue.ResOK, Event{Op: queue.OpHeartbeat, Worker: worker, Mode: mode})
