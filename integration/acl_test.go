@@ -80,6 +80,39 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
+// peopleUse uses what people and other programs ask for.
+func peopleUse(t *testing.T, c *queue.Client, q string) (refused []error) {
+	t.Helper()
+	ctx := t.Context()
+	note := func(err error) {
+		if err != nil {
+			refused = append(refused, err)
+		}
+	}
+	id := q + "-late"
+	_, err := c.Enqueue(ctx, queue.NewJob{Queue: q, ID: id, Delay: time.Hour})
+	note(err)
+	if err == nil {
+		_, err = c.Reschedule(ctx, q, id, queue.When{In: 2 * time.Hour})
+		note(err)
+		_, err = c.Edit(ctx, q, id, queue.Changes{Payload: []byte("1")})
+		note(err)
+	}
+	for _, state := range []queue.State{queue.Scheduled, queue.Processing, queue.Dead, queue.Done} {
+		_, err = c.List(ctx, q, queue.Listing{State: state})
+		note(err)
+	}
+	_, err = c.RedriveAll(ctx, q, queue.Filter{Limit: 1})
+	note(err)
+	_, err = c.Purge(ctx, q, queue.Filter{State: queue.Scheduled, Type: "none"})
+	note(err)
+	_, err = c.Overviews(ctx)
+	note(err)
+	_, err = c.Limit(ctx, q, 1e6, 1e6)
+	note(err)
+	return refused
+}
+
 // everyUse uses every script and every command, on a server that has forgotten all, and returns what was refused.
 func everyUse(t *testing.T, s *redistest.Server, url string) (refused []error) {
 	t.Helper()
@@ -130,6 +163,9 @@ func everyUse(t *testing.T, s *redistest.Server, url string) (refused []error) {
 	note(err)
 	_, err = c.Get(ctx, q, "x")
 	if !errors.Is(err, queue.ErrNotFound) {
+		note(err)
+	}
+	for _, err := range peopleUse(t, c, q) {
 		note(err)
 	}
 	_, err = c.Queues(ctx)
