@@ -88,6 +88,7 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 		return err
 	},
 	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, _ = c.List(t.Context(), "q", queue.Listing{State: queue.Processing, Limit: 2})
 		page, err := c.List(t.Context(), "q", queue.Listing{Limit: 2})
 		if len(page.Jobs) > 2 {
 			t.Errorf("%d jobs on a page of two", len(page.Jobs))
@@ -132,10 +133,10 @@ func FuzzReplies(f *testing.F) {
 		{"#ok\n1\n1764000000000", "#far", "#missing", "#dead", "#ok\n1", "#ok\n\n"},
 		{"#ok\n1\nredriven", "#ok\n1\nunreadable", "#ok\n1\nlater", "#ok", "#ok\n1\ndead"},
 		{"#scheduled\n{}\n1\n[{}]\n5\n\n", "#changed", "#ok\n1\n2\n3"},
-		{"#ok\n1\n1\na\n5\n{}\n1\n\n", "#ok\n1\n", "#ok\n1\n1", "#ok\n1\n1\na", "#ok\n1\n1\na\nnan\n\n\n1\n-7\nb\n5\n{}\n1\n\n9\nc\n5\n{}\n1\n\n9"},
+		{"#ok\n1\n1\na\n5\n{}\n1", "#ok\n1\n", "#ok\n1\n1", "#ok\n1\n1\na", "#ok\n1\n1\na\nnan\n\n\n1\n-7\nb\n5\n{}\n1\n\n9\nc\n5\n{}\n1\n\n9", "#ok\n1\n1\na\n5\n{}\n1\nb\nnan\n\n"},
 		{"#ok\n1\n2\n3\n4\n5\n6\n7\n8\n9\n1\nenqueued\n7\nodd", "#none", "#ok\nx\n\n\n\n\n\n\n\n\n"},
 		{"#ok\n0", "#ok\n-1", "#ok\n1e300", "#ok"},
-		{"#ok\n1\n1\na\n5\n{}\n1\n\n", "#ok\n1\npurged"},
+		{"#ok\n1\n1\na\n5\n{}\n1", "#ok\n1\npurged"},
 	} {
 		for _, reply := range replies {
 			f.Add(byte(ask), []byte(reply))

@@ -184,15 +184,22 @@ func (c *Client) glanceAt(ctx context.Context, k keys, g *glance, workers []stri
 	if err != nil {
 		return nil, err
 	}
-	if len(words) < 3 || len(words)%6 != 3 || words[0] != "ok" {
+	width := 4
+	if g.state == Processing {
+		width = 6
+	}
+	if len(words) < 3 || (len(words)-3)%width != 0 || words[0] != "ok" {
 		return nil, fmt.Errorf("%w: script list answered %d words", ErrUnavailable, len(words))
 	}
 	g.now, g.more = millis(words[1]), words[2] == "1" && len(words) > 3
-	all := make([]sighted, 0, len(words)/6)
-	for w := range slices.Chunk(words[3:], 6) {
-		s := sighted{position{id: w[0], score: w[1]}, w[2], w[3], w[4] == "1"}
-		if n := int(millis(w[5])); 0 < n && n <= len(workers) {
-			s.worker = workers[n-1]
+	all := make([]sighted, 0, len(words)/width)
+	for w := range slices.Chunk(words[3:], width) {
+		s := sighted{position: position{id: w[0], score: w[1]}, record: w[2], attempts: w[3]}
+		if width == 6 {
+			s.cancelled = w[4] == "1"
+			if n := int(millis(w[5])); 0 < n && n <= len(workers) {
+				s.worker = workers[n-1]
+			}
 		}
 		all = append(all, s)
 	}

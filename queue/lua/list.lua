@@ -5,7 +5,7 @@
 -- <place> is scheduled, dead or done; of state processing, processing:<worker> of one worker or more, in order. There the number
 -- of the claim stands for a score, and the position is one in the first list.
 -- Reply {'ok', now, '1' if there is more behind these, then for each job: id, score, record or '', attempts or '',
---       '1' if it is being cancelled, number of its list or ''}
+--       and of state processing: '1' if it is being cancelled or '', number of its list}
 -- Stops at 1 MiB of records. A position is a score and an id, not a rank: what is moved away before it shifts nothing.
 -- Moves: none
 -- Cost  O((log N)^2 + n log N) for N jobs in the set; O(L log L + n) for L elements in the lists
@@ -21,7 +21,8 @@ local function before(a, b)
   return #a < #b
 end
 
--- {id, score} behind the position in a sorted set: of those of the same score it is sought by halves.
+-- Ids and scores behind the position in a sorted set: of those of the same score it is sought by halves.
+local ids, scores, lists = {}, {}, {}
 local function of_set()
   local size = redis.call('ZCARD', place)
   local from = newest and size or 0
@@ -36,17 +37,17 @@ local function of_set()
   end
   local first, last = from, math.min(from + want, size) - 1
   if newest then first, last = math.max(0, from - want), from - 1 end
-  local found, more = {}, newest and first > 0 or not newest and last + 1 < size
   local members = last >= first and redis.call('ZRANGE', place, first, last, 'WITHSCORES') or {}
-  for i = 1, #members, 2 do
-    found[newest and (#members - i + 1) / 2 or (i + 1) / 2] = {id = members[i], score = members[i + 1], list = ''}
+  local n = #members / 2
+  for i = 1, n do
+    local at = newest and n + 1 - i or i
+    ids[at], scores[at] = members[2 * i - 1], members[2 * i]
   end
-  return found, more
+  return newest and first > 0 or not newest and last + 1 < size
 end
 
 -- The same of lists: by list, number of the claim, id.
 local function of_lists()
-  local found = {}
   local function follows(a, b)
     if a.number ~= b.number then return a.number < b.number end
     return before(a.id, b.id)
@@ -58,7 +59,7 @@ local function of_lists()
       bite = redis.call('LRANGE', processing, from, from + 999)
       for _, element in ipairs(bite) do
         local digits = string.match(element, '^(%d+):.')
-        local one = {id = element_id(element), score = digits or '-1', number = tonumber(digits or -1), list = int(l - 3)}
+        local one = {id = element_id(element), digits = digits or '-1', number = tonumber(digits or -1)}
         local behind = not position or l > 4 or newest and follows(one, position) or not newest and follows(position, one)
         if behind then held[#held + 1] = one end
       end
@@ -66,35 +67,39 @@ local function of_lists()
     until #bite < 1000
     table.sort(held, newest and function(a, b) return follows(b, a) end or follows)
     for _, one in ipairs(held) do
-      if #found == want then return found, true end
-      found[#found + 1] = one
+      if #ids == want then return true end
+      ids[#ids + 1], scores[#scores + 1], lists[#lists + 1] = one.id, one.digits, int(l - 3)
     end
   end
-  return found, false
+  return false
 end
 
 local now = now_ms()
+local in_hand = state == 'processing'
 local cancelling = redis.call('SCARD', cancelled) > 0
 redis.call('HLEN', jobs)
-redis.call('HLEN', attempts)
-local found, more
-if state == 'processing' then found, more = of_lists() else found, more = of_set() end
+local any_begun = redis.call('HLEN', attempts) > 0
+local more
+if in_hand then more = of_lists() else more = of_set() end
 
 -- Records are read in bites of 16: what is read beyond the limit is read in vain.
-local reply, bytes, told = {'ok', int(now), ''}, 0, 0
-while told < #found and bytes < max_bytes do
-  local ids = {}
-  for i = told + 1, math.min(told + 16, #found) do ids[#ids + 1] = found[i].id end
-  local records = redis.call('HMGET', jobs, unpack(ids))
-  local begun = redis.call('HMGET', attempts, unpack(ids))
-  for i, one in ipairs(ids) do
-    if bytes >= max_bytes then break end
+local reply, r, bytes, told, found = {'ok', int(now), ''}, 3, 0, 0, #ids
+while told < found and bytes < max_bytes do
+  local from, last = told, math.min(told + 16, found)
+  local records = redis.call('HMGET', jobs, unpack(ids, from + 1, last))
+  local begun = any_begun and redis.call('HMGET', attempts, unpack(ids, from + 1, last)) or {}
+  while told < last and bytes < max_bytes do
     told = told + 1
-    local r, flagged = #reply, cancelling and state == 'processing' and redis.call('SISMEMBER', cancelled, one) == 1
-    bytes = bytes + #(records[i] or '')
-    reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = one, found[told].score, records[i] or '', begun[i] or ''
-    reply[r + 5], reply[r + 6] = flagged and '1' or '', found[told].list
+    local one, record = ids[told], records[told - from] or ''
+    bytes = bytes + #record
+    reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = one, scores[told], record, begun[told - from] or ''
+    r = r + 4
+    if in_hand then
+      reply[r + 1] = cancelling and redis.call('SISMEMBER', cancelled, one) == 1 and '1' or ''
+      reply[r + 2] = lists[told]
+      r = r + 2
+    end
   end
 end
-if more or told < #found then reply[3] = '1' end
+if more or told < found then reply[3] = '1' end
 return reply
