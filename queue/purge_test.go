@@ -146,3 +146,23 @@ func TestPurgeRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The counters tell of each job that was purged or redriven: the audit has nothing to say.
+func TestPurgeIsAccountedFor(t *testing.T) {
+	r := newRig(t)
+	scattered(r)
+	for _, use := range []func() error{
+		func() error { return r.client.Redrive(t.Context(), r.name, "dead000") },
+		func() error { return purgeFirst(r, queue.Scheduled) },
+		func() error { bury(r, 2); return purgeFirst(r, queue.Dead) },
+	} {
+		if err := use(); err != nil {
+			t.Fatal(err)
+		}
+		report, err := r.client.Audit(t.Context(), r.name, queue.AuditOptions{})
+		if err != nil || len(report.Findings) > 0 {
+			t.Errorf("%+v, %v", report.Findings, err)
+		}
+	}
+	equal(t, "purged", r.stat("purged_dead")+r.stat("purged_scheduled"), 2)
+}
