@@ -7,8 +7,7 @@
 -- Cost  O(1)
 local limit = KEYS[1]
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
+local now = now_us()
 local longest = interval * burst
 local idle = tonumber(redis.call('GET', limit) or '') or now
 if not (idle >= now) then idle = now end

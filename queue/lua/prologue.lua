@@ -10,7 +10,13 @@ local function now_ms()
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
--- The same, rounded up: what due times are reckoned from, so that no job is early by the rest of a millisecond.
+-- The same in µs.
+local function now_us()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+-- The clock in ms, rounded up: what due times are reckoned from, so that no job is early by the rest of a millisecond.
 local function next_ms()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.ceil(tonumber(t[2]) / 1000)

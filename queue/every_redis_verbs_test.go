@@ -1,0 +1,62 @@
+package queue_test
+
+import (
+	"time"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+func init() { scenarios = append(scenarios, verbScenarios...) }
+
+// What people and other programs ask for, as scenarios.
+var verbScenarios = []scenario{
+	{"reschedule", func(r *rig) { r.at(2 * time.Hour); r.put(queue.NewJob{ID: "a", Delay: 3 * time.Hour}); r.dropToken() }, func(r *rig, _ bool) {
+		r.reschedule("a", queue.When{In: time.Hour})
+		equal(r, "token", r.token(), true)
+		r.reschedule("a", queue.When{})
+		r.reschedule("a", queue.When{At: time.UnixMilli(1000)})
+	}},
+	{"redrive", func(r *rig) { bury(r, 5); r.do("HSET", k("jobs"), "dead001", `{"type":"unreadable"}`); r.dropToken() }, func(r *rig, _ bool) {
+		if err := r.client.Redrive(r.Context(), r.name, "dead000"); err != nil {
+			r.Error(err)
+		}
+		moved, err := r.client.RedriveAll(r.Context(), r.name, queue.Filter{})
+		equal(r, "moved", moved, queue.Moved{Jobs: 3, Seen: 4})
+		equal(r, "error", err, nil)
+		equal(r, "token", r.token(), true)
+	}},
+	{"purge", func(r *rig) {
+		bury(r, 3)
+		r.at(time.Hour)
+		r.do("ZADD", k("done"), 1e15, "kept")
+		r.do("HSET", k("jobs"), "kept", "{}")
+	}, func(r *rig, _ bool) {
+		for state, n := range map[queue.State]int{queue.Dead: 3, queue.Scheduled: 1, queue.Done: 1} {
+			moved, err := r.client.Purge(r.Context(), r.name, queue.Filter{State: state})
+			equal(r, string(state), moved, queue.Moved{Jobs: n, Seen: n})
+			equal(r, "error", err, nil)
+		}
+		equal(r, "jobs", r.do("EXISTS", k("jobs")), any(int64(0)))
+	}},
+	{"edit", func(r *rig) { r.put(queue.NewJob{ID: "a", Delay: time.Hour}) }, func(r *rig, _ bool) {
+		if _, err := r.client.Edit(r.Context(), r.name, "a", queue.Changes{Payload: []byte("7")}); err != nil {
+			r.Error(err)
+		}
+		equal(r, "payload", string(r.get("a").Payload), "7")
+	}},
+	{"list, get, overview", func(r *rig) { scattered(r); r.at(time.Hour) }, func(r *rig, _ bool) {
+		for state, n := range map[queue.State]int{queue.Dead: 1, queue.Scheduled: 2, queue.Processing: 1, queue.Done: 0} {
+			for _, newest := range []bool{false, true} {
+				equal(r, string(state), len(r.pages(queue.Listing{State: state, Limit: 1, Newest: newest}, nil)), n)
+			}
+		}
+		equal(r, "worker", r.get("runs").Worker, "w")
+		equal(r, "processing", r.overview().Processing, 1)
+	}},
+	{"limit", func(*rig) {}, func(r *rig, _ bool) {
+		ann, _ := r.subject()
+		for range 2 {
+			_ = r.limit(ann, hourly, 1)
+		}
+	}},
+}
