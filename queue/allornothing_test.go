@@ -89,6 +89,46 @@ var rareScenarios = []scenario{
 		r.do("SET", k("heartbeat:v"), "{}", "PX", (timing.TTL + time.Hour).Milliseconds())
 		r.reap("v")
 	}},
+	{"cancel that nobody named every worker to", func(r *rig) { r.register("w"); r.putNow(1); r.take("w", 1); bury(r, 1) }, func(r *rig, _ bool) {
+		expectCancelled(r, "nobody", "", queue.ErrNotFound)
+		expectCancelled(r, "dead000", queue.Dead, queue.ErrState)
+		equal(r, "again", queue.CancelKnowing(r.Context(), r.client, r.name, "nobody"), "again")
+	}},
+	{"cancel of jobs that hold unique keys", func(r *rig) {
+		r.register("w")
+		var ids []string
+		for _, key := range []string{"a", "b", "c", "d"} {
+			ids = append(ids, r.put(queue.NewJob{Unique: &queue.Unique{Key: key, Until: queue.UntilDone}})...)
+		}
+		r.makeDue(ids...)
+		r.take("w", 3)
+	}, func(r *rig, _ bool) {
+		elements := r.elements()
+		for _, element := range elements {
+			expectCancelled(r, element[2:], queue.Processing, nil)
+		}
+		equal(r, "outcomes", r.settle("w", queue.Result{Element: elements[0], Outcome: "retry", Unique: "a"},
+			queue.Result{Element: elements[1], Outcome: "done", Retention: time.Hour, Unique: "b"}), []queue.Outcome{"cancelled", "done"})
+		r.kill("w")
+		equal(r, "reaped", r.reap("w"), queue.Reaped{Verdict: "reaped", Cancelled: 1})
+		expectCancelled(r, r.raw.ZRange(r.Context(), r.key("scheduled"), 0, 0).Val()[0], queue.Scheduled, nil)
+		equal(r, "left of it", r.do("EXISTS", k("unique"), k("cancelled"), k("scheduled")), any(int64(0)))
+	}},
+	{"order to a worker that is not there", func(r *rig) { r.register("w") }, func(r *rig, _ bool) {
+		err := r.client.OrderIn(r.Context(), r.name, "nobody", queue.OrderQuiet)
+		equal(r, "error", errors.Is(err, queue.ErrNoWorker), true)
+	}},
+	{"leave and reap of workers that were told", func(r *rig) { r.register("v", "w"); r.putNow(2); r.take("w", 2) }, func(r *rig, _ bool) {
+		for _, w := range []string{"v", "w"} {
+			equal(r, "error", r.client.OrderIn(r.Context(), r.name, w, queue.OrderQuiet), nil)
+		}
+		for _, element := range r.elements() {
+			expectCancelled(r, element[2:], queue.Processing, nil)
+		}
+		_, _ = r.link.Leave(r.Context(), "v")
+		r.kill("w")
+		equal(r, "reaped", r.reap("w"), queue.Reaped{Verdict: "reaped", Cancelled: 2})
+	}},
 	{"reap of attempts that are no number", func(r *rig) { r.register("w"); r.putNow(2); r.take("w", 2) }, func(r *rig, _ bool) {
 		r.do("HSET", k("attempts"), strings.SplitN(r.elements()[0], ":", 2)[1], "junk")
 		r.kill("w")
@@ -165,7 +205,7 @@ func (l *lab) try(name, source string, rest []any) {
 			read[word[2]] = true
 		} else if !l.is(word[1], "write") {
 			l.Errorf("%s reads (%s) after it has written: %v", name, entry, log)
-		} else if !read[word[2]] && !strings.Contains(word[2], ":heartbeat:") { // SET and DEL take any kind
+		} else if !read[word[2]] && !strings.Contains(word[2], ":heartbeat:") && word[1] != "DEL" { // SET and DEL take any kind
 			l.Errorf("%s: %s comes behind the first write, and nobody has read that key before", name, entry)
 		}
 		if word[1] != "TIME" && !l.is(word[1], "write") && !l.is(word[1], "readonly") {
@@ -200,7 +240,7 @@ func (l *lab) restore(dump map[string]string) {
 	}
 	for name, text := range dump {
 		ttl := 0
-		if kind, _, _ := strings.Cut(name, ":"); slices.Contains([]string{"heartbeat", "idempotency", "uniquefor"}, kind) {
+		if kind, _, _ := strings.Cut(name, ":"); slices.Contains([]string{"heartbeat", "control", "idempotency", "uniquefor"}, kind) {
 			i := strings.LastIndexByte(text, '|')
 			_, _ = fmt.Sscan(text[i+1:], &ttl)
 			text = text[:i]

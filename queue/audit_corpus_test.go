@@ -149,6 +149,8 @@ var corpus = []damaged{
 		r.do("ZADD", k("workers"), r.now()-hours, "v")
 		r.do("HSET", k("meta"), "window_start", r.now()-hours)
 	}, id: "v", left: "worker-not-reaped"},
+	{code: "order-unregistered", damage: cmd("HSET", k("meta"), "order:u", "quiet"), id: "order:u", did: "order deleted"},
+	{code: "cancelled-not-held", damage: cmd("SADD", k("cancelled"), "nobody"), id: "nobody", did: "forgotten"},
 	{code: "reaping-unregistered", damage: cmd("HSET", k("meta"), "reaping:u", 1), id: "reaping:u", did: "mark deleted"},
 	{code: "meta-malformed", damage: cmd("HSET", k("meta"), "interval", "soon"), id: "interval", after: func(r *rig) {
 		_, err := r.beat("x", true)

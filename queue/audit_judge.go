@@ -34,6 +34,8 @@ var verdicts = map[string]verdict{
 	"worker-never-overdue":   {SeverityError, true},
 	"worker-not-reaped":      {SeverityError, false},
 	"reaping-unregistered":   {SeverityWarn, true},
+	"order-unregistered":     {SeverityWarn, true},
+	"cancelled-not-held":     {SeverityWarn, true},
 	"meta-malformed":         {SeverityError, true},
 	"layout-newer":           {SeverityError, false},
 	"wake-tokens":            {SeverityWarn, true},

@@ -55,7 +55,7 @@ func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
 func (k keys) types() map[string]string {
 	return map[string]string{k.jobs(): "hash", k.scheduled(): "zset", k.dead(): "zset", k.done(): "zset", k.attempts(): "hash",
 		k.errors(): "hash", k.workers(): "zset", k.wake(): "list", k.stats(): "hash", k.meta(): "hash",
-		k.unique(): "hash"}
+		k.unique(): "hash", k.cancelled(): "set"}
 }
 
 // walkTypes looks at the types of those keys. If one is wrong no script works, and nothing else can be said.
@@ -108,7 +108,8 @@ func (a *auditor) walkMeta(ctx context.Context) error {
 					a.ttl = n
 				}
 			default:
-				if worker, ok := strings.CutPrefix(field, "reaping:"); ok {
+				mark, worker, ok := strings.Cut(field, ":")
+				if ok && (mark == "reaping" || mark == "order") {
 					if err := a.judgeMark(ctx, field, worker); err != nil {
 						return err
 					}
@@ -126,8 +127,12 @@ func (a *auditor) judgeMark(ctx context.Context, field, worker string) error {
 		marked, registered = p.HExists(ctx, a.keys.meta(), field), p.ZScore(ctx, a.keys.workers(), worker)
 	})
 	if err == nil && marked.Val() && registered.Err() == redis.Nil {
-		a.find(Finding{Code: "reaping-unregistered", Key: a.keys.meta(), ID: field, subject: worker,
-			Detail: "the worker is said to be reaped, but is not registered: under this name none could work"})
+		f := Finding{Code: "reaping-unregistered", Key: a.keys.meta(), ID: field, subject: worker,
+			Detail: "the worker is said to be reaped, but is not registered: under this name none could work"}
+		if strings.HasPrefix(field, orderField("")) {
+			f.Code, f.Detail = "order-unregistered", "a worker that is not registered was told something: nobody will do it"
+		}
+		a.find(f)
 	}
 	return err
 }

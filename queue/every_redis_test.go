@@ -194,6 +194,53 @@ var scenarios = []scenario{
 		}
 		equal(r, "token", r.token(), true)
 	}},
+	{"cancel", func(r *rig) {
+		r.register("v", "w", "x")
+		r.put(queue.NewJob{ID: "waits", Delay: time.Hour})
+		r.putNow(3)
+		r.take("w", 3)
+	}, func(r *rig, _ bool) {
+		expectCancelled(r, "waits", queue.Scheduled, nil)
+		elements := r.elements()
+		for _, element := range []string{elements[0], elements[0], elements[1], elements[2]} {
+			expectCancelled(r, element[2:], queue.Processing, nil)
+		}
+		pulse, err := r.beat("w", false)
+		equal(r, "error", err, nil)
+		equal(r, "told", len(pulse.Cancelled), 3)
+		if woken, err := r.link.WaitControl(r.Context(), "w", bound); err != nil || !woken {
+			r.Errorf("%v, %v", woken, err)
+		}
+		equal(r, "outcomes", r.settle("w", queue.Result{Element: elements[0], Outcome: "done"}, queue.Result{Element: elements[1],
+			Outcome: "retry"}), []queue.Outcome{"done", "cancelled"})
+		equal(r, "outcomes", r.settle("w", queue.Result{Element: elements[2], Outcome: "dead"}), []queue.Outcome{"cancelled"})
+		equal(r, "cancelled", r.stat("cancelled"), 3)
+		equal(r, "none left", r.do("EXISTS", k("cancelled"), k("jobs"), k("attempts")), any(int64(0)))
+	}},
+	{"order", func(r *rig) { r.register("w"); r.at(time.Hour); r.claim("w", 1); r.dropToken() }, func(r *rig, _ bool) {
+		for _, order := range []string{queue.OrderQuiet, queue.OrderStop, queue.OrderQuiet} {
+			equal(r, "error", r.client.OrderIn(r.Context(), r.name, "w", order), nil)
+		}
+		pulse, err := r.beat("w", false)
+		equal(r, "error", err, nil)
+		equal(r, "order", pulse.Order, queue.OrderStop)
+		equal(r, "token", r.token(), true)
+	}},
+	{"pause", func(r *rig) { r.register("w"); r.putNow(1); r.dropToken() }, func(r *rig, _ bool) {
+		for _, want := range []bool{true, false} {
+			changed, err := r.client.Pause(r.Context(), r.name)
+			equal(r, "error", err, nil)
+			equal(r, "paused now", changed, want)
+		}
+		equal(r, "claimed", len(r.claim("w", 1).Jobs), 0)
+		for _, want := range []bool{true, false} {
+			changed, err := r.client.Resume(r.Context(), r.name)
+			equal(r, "error", err, nil)
+			equal(r, "resumed now", changed, want)
+		}
+		equal(r, "token", r.token(), true)
+		equal(r, "claimed", len(r.claim("w", 1).Jobs), 1)
+	}},
 	{"wake", func(*rig) {}, func(r *rig, _ bool) {
 		if err := r.link.PassOn(r.Context()); err != nil {
 			r.Error(err)

@@ -72,9 +72,23 @@ func (c *Client) EditOf(ctx context.Context, queue, id, was, record string) ([]s
 	return c.askOne(ctx, editCall(keysOf(queue), id, was, record))
 }
 
+// CancelKnowing is the reply of the script cancel to one who knows only of these workers.
+func CancelKnowing(ctx context.Context, c *Client, queue, id string, workers ...string) string {
+	words, err := c.askOne(ctx, cancelCall(keysOf(queue), id, workers))
+	if err != nil {
+		return err.Error()
+	}
+	return words[0]
+}
+
+// OrderIn is Quiet or Stop of a worker whose queue is known: in tests many queues have a worker of that name.
+func (c *Client) OrderIn(ctx context.Context, queue, worker, order string) error {
+	return c.orderIn(ctx, queue, worker, order)
+}
+
 // Watch calls see before each script that this client and link send, with what they send; calls by pointer are resolved.
 func Watch(c *Client, l *Link, see func(name, source string, keysAndArgs []any)) {
-	for _, line := range []*line{c.ask, c.lanes.only[0].line, c.lanes.only[1].line, l.bulk, l.beat} {
+	for _, line := range []*line{c.ask, c.lanes.only[0].line, c.lanes.only[1].line, l.bulk, l.beat, l.pop, l.orders} {
 		line.only.AddHook(watcher(func(cmd redis.Cmder) {
 			args := cmd.Args()
 			if fmt.Sprint(args[0]) != "EVALSHA" {

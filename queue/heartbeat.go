@@ -19,14 +19,17 @@ type WorkerInfo struct {
 	Build       string    `json:"build,omitempty"` // vcs revision, or a hash of the executable
 	Dir         string    `json:"dir,omitempty"`   // working folder
 	Stuck       int       `json:"stuck,omitempty"` // handlers that go on though their contexts ended long ago
+	Quiet       bool      `json:"quiet,omitempty"` // it claims nothing more, for it was told so
 }
 
 // Pulse is the reply to a heartbeat.
 type Pulse struct {
-	Now     time.Time // by the clock of Redis
-	NextDue time.Time // due time of the next job that waits; zero if none does
-	Overdue string    // a worker whose heartbeat ran out and that may be reaped; "" if none
-	Own     []string  // the elements of the worker's own processing list
+	Now       time.Time // by the clock of Redis
+	NextDue   time.Time // due time of the next job that waits; zero if none does
+	Order     string    // what the worker was told: OrderQuiet, OrderStop, or ""
+	Cancelled []string  // elements of its own list that are being cancelled
+	Overdue   string    // a worker whose heartbeat ran out and that may be reaped; "" if none
+	Own       []string  // the elements of the worker's own processing list
 }
 
 // Heartbeat says that the worker lives. first registers a fresh id (ErrTiming if others live by another timing); later
@@ -63,7 +66,7 @@ func (c *Client) Observe(ctx context.Context, queue string, t Timing) (Pulse, er
 
 func heartbeatCall(k keys, mode, worker, info string, t Timing) *call {
 	return &call{script: heartbeatScript,
-		keys: []string{k.heartbeat(worker), k.workers(), k.meta(), k.processing(worker), k.scheduled()},
+		keys: []string{k.heartbeat(worker), k.workers(), k.meta(), k.processing(worker), k.scheduled(), k.cancelled()},
 		args: []any{mode, worker, info, t.Interval.Milliseconds(), t.TTL.Milliseconds(), LayoutVersion}}
 }
 
@@ -77,10 +80,12 @@ func pulse(queue string, words []string, err error) (Pulse, error) {
 		return Pulse{}, layoutError(queue, words[1])
 	case words[0] == "timing" && len(words) > 2:
 		return Pulse{}, fmt.Errorf("%w: theirs are HEARTBEAT_INTERVAL=%sms HEARTBEAT_TTL=%sms on queue %s", ErrTiming, words[1], words[2], queue)
-	case words[0] != "ok" || len(words) < 4:
+	case words[0] != "ok" || len(words) < 6 || int64(len(words)-6) < millis(words[5]) || millis(words[5]) < 0:
 		return Pulse{}, fmt.Errorf("%w: script heartbeat answered %d words", ErrUnavailable, len(words))
 	}
-	p := Pulse{Now: time.UnixMilli(millis(words[1])), Overdue: words[3], Own: words[4:]}
+	p := Pulse{Now: time.UnixMilli(millis(words[1])), Overdue: words[3], Order: words[4]}
+	n := 6 + int(millis(words[5]))
+	p.Cancelled, p.Own = words[6:n:n], words[n:]
 	if words[2] != "" {
 		p.NextDue = time.UnixMilli(millis(words[2]))
 	}

@@ -237,6 +237,7 @@ func (r *rig) reap(victim string) (sum queue.Reaped) {
 		sum.Verdict, sum.Left = got.Verdict, got.Left
 		sum.Rescheduled += got.Rescheduled
 		sum.Dead += got.Dead
+		sum.Cancelled += got.Cancelled
 		if got.Left == 0 {
 			return sum
 		}

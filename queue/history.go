@@ -27,10 +27,11 @@ const (
 	OpRedrive    Op = "redrive"    // one job
 	OpPurge      Op = "purge"      // one job; mode is the state that it was dropped from
 	OpEdit       Op = "edit"
-	OpStart      Op = "start"  // a handler is about to be called: ok only, as the next three
-	OpEnd        Op = "end"    // a handler has ended; outcome is the result that is to be settled
-	OpCancel     Op = "cancel" // the context of a running handler has ended; cause says why
-	OpDoubt      Op = "doubt"  // the worker's lease is in doubt from now on
+	OpCancelJob  Op = "cancel-job" // outcome of an ok: scheduled (it is gone) or processing (it will not be retried)
+	OpStart      Op = "start"      // a handler is about to be called: ok only, as the next three
+	OpEnd        Op = "end"        // a handler has ended; outcome is the result that is to be settled
+	OpCancel     Op = "cancel"     // the context of a running handler has ended; cause says why
+	OpDoubt      Op = "doubt"      // the worker's lease is in doubt from now on
 )
 
 // Res is how far an operation is.
@@ -53,23 +54,24 @@ type Event struct {
 	Op     Op     `json:"op"`
 	Res    Res    `json:"res"`
 
-	RedisMS  int64   `json:"redis_ms,omitempty"` // when it ran, by the clock of Redis; 0 where the reply does not tell
-	Queue    string  `json:"queue,omitempty"`
-	Worker   string  `json:"worker,omitempty"`
-	ID       string  `json:"id,omitempty"`
-	Element  string  `json:"element,omitempty"`
-	Number   int64   `json:"number,omitempty"`    // of a claim
-	Count    int     `json:"count,omitempty"`     // wanted or got by a claim; length of the own list; rescheduled by a reap
-	Dead     int     `json:"dead,omitempty"`      // buried by a reap
-	Left     int     `json:"left,omitempty"`      // still on the list after a reap
-	Attempt  int     `json:"attempt,omitempty"`   // 1 is the first run
-	MaxRetry int     `json:"max_retry,omitempty"` // of a job that was claimed
-	DelayMS  int64   `json:"delay_ms,omitempty"`  // of an enqueue or a retry
-	DueMS    int64   `json:"due_ms,omitempty"`    // by the clock of Redis
-	Outcome  Outcome `json:"outcome,omitempty"`
-	Mode     string  `json:"mode,omitempty"`
-	Cause    string  `json:"cause,omitempty"`
-	Error    string  `json:"error,omitempty"`
+	RedisMS   int64   `json:"redis_ms,omitempty"` // when it ran, by the clock of Redis; 0 where the reply does not tell
+	Queue     string  `json:"queue,omitempty"`
+	Worker    string  `json:"worker,omitempty"`
+	ID        string  `json:"id,omitempty"`
+	Element   string  `json:"element,omitempty"`
+	Number    int64   `json:"number,omitempty"`    // of a claim
+	Count     int     `json:"count,omitempty"`     // wanted or got by a claim; length of the own list; rescheduled by a reap
+	Dead      int     `json:"dead,omitempty"`      // buried by a reap
+	Cancelled int     `json:"cancelled,omitempty"` // dropped by a reap, for they were being cancelled
+	Left      int     `json:"left,omitempty"`      // still on the list after a reap
+	Attempt   int     `json:"attempt,omitempty"`   // 1 is the first run
+	MaxRetry  int     `json:"max_retry,omitempty"` // of a job that was claimed
+	DelayMS   int64   `json:"delay_ms,omitempty"`  // of an enqueue or a retry
+	DueMS     int64   `json:"due_ms,omitempty"`    // by the clock of Redis
+	Outcome   Outcome `json:"outcome,omitempty"`
+	Mode      string  `json:"mode,omitempty"`
+	Cause     string  `json:"cause,omitempty"`
+	Error     string  `json:"error,omitempty"`
 
 	Goroutines int `json:"goroutines,omitempty"` // of the process, told with each heartbeat and observe
 }
@@ -248,7 +250,7 @@ func (c *Client) tellVerb(op Op, queue string, state State, batch []sighted, wor
 func (p Pulse) event() Event { return Event{RedisMS: unixMS(p.Now), Count: len(p.Own)} }
 
 func (r Reaped) event() Event {
-	return Event{Outcome: Outcome(r.Verdict), Count: r.Rescheduled, Dead: r.Dead, Left: r.Left}
+	return Event{Outcome: Outcome(r.Verdict), Count: r.Rescheduled, Dead: r.Dead, Cancelled: r.Cancelled, Left: r.Left}
 }
 
 // leftEvent is the answer to a leave.

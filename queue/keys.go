@@ -39,8 +39,12 @@ func (k keys) stats() string     { return k.prefix + "stats" }     // HASH   cou
 func (k keys) unique() string    { return k.prefix + "unique" }    // HASH   unique key → id of the job that holds it until its start or end
 
 // meta is a HASH: layout (version), interval and ttl (ms) of heartbeats, window_start and window_seen (ms) of the
-// observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms).
+// observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms),
+// paused (1), order:<worker> (quiet or stop).
 func (k keys) meta() string { return k.prefix + "meta" }
+
+// orderField is the field of meta that keeps what a worker was told.
+func orderField(worker string) string { return "order:" + worker }
 
 // processing is a LIST of <claim number>:<id>: what this worker has claimed and not settled.
 func (k keys) processing(worker string) string { return k.prefix + "processing:" + worker }
@@ -48,7 +52,7 @@ func (k keys) processing(worker string) string { return k.prefix + "processing:"
 // heartbeat is a STRING with a TTL: JSON that says which worker lives.
 func (k keys) heartbeat(worker string) string { return k.prefix + "heartbeat:" + worker }
 
-// control is a LIST with a TTL: messages to one worker. Nothing writes it yet.
+// control is a LIST with a TTL: at most one token, "send a heartbeat now, there is something for you in its reply".
 func (k keys) control(worker string) string { return k.prefix + "control:" + worker }
 
 // cancelled is a SET of ids of jobs that are being cancelled while they are processed.

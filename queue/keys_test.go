@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +37,9 @@ func (r *rig) everything() map[string]any {
 		case "zset":
 			all[short] = r.raw.ZRangeWithScores(ctx, name, 0, -1).Val()
 		case "set":
-			all[short] = r.raw.SMembers(ctx, name).Val()
+			members := r.raw.SMembers(ctx, name).Val()
+			slices.Sort(members)
+			all[short] = members
 		default:
 			r.Fatalf("key %s is a %q", name, kind)
 		}

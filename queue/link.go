@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Link is what one worker process holds to one queue: three connections of its own, so that bulk traffic cannot starve the
-// heartbeat and neither waits behind the blocking pop. Exchange, Heartbeat and Wait may each be called by one goroutine.
+// Link is what one worker process holds to one queue: four connections of its own, so that bulk traffic cannot starve the
+// heartbeat and neither waits behind a blocking pop. Exchange, Heartbeat, Wait and WaitControl may each be called by one goroutine.
 type Link struct {
 	client *Client
 	queue  string
@@ -16,6 +16,7 @@ type Link struct {
 	bulk   *line // exchange
 	beat   *line // heartbeat, reap, leave, wake, trim, workers
 	pop    *line // wait
+	orders *line // wait for control
 }
 
 // Link makes the connections of a worker to a queue; they are dialed when needed.
@@ -24,7 +25,7 @@ func (c *Client) Link(queue string) (*Link, error) {
 		return nil, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
 	}
 	return &Link{client: c, queue: queue, keys: keysOf(queue), bulk: c.newLine(1, c.timeout), beat: c.newLine(1, c.timeout),
-		pop: c.newLine(1, -1)}, nil // a Wait is as long as its context
+		pop: c.newLine(1, -1), orders: c.newLine(1, -1)}, nil // a wait is as long as its context
 }
 
 // Queue returns the name of the queue.
@@ -33,15 +34,18 @@ func (l *Link) Queue() string { return l.queue }
 // StopWaiting ends the connection of Wait, and with it a Wait under way; later ones fail. The rest of the link works on.
 func (l *Link) StopWaiting() error { return l.pop.Close() }
 
-// Close ends the connections; a Wait under way returns at once.
-func (l *Link) Close() error { return errors.Join(l.bulk.Close(), l.beat.Close(), l.pop.Close()) }
+// Close ends the connections; a Wait or WaitControl under way returns at once.
+func (l *Link) Close() error {
+	return errors.Join(l.bulk.Close(), l.beat.Close(), l.pop.Close(), l.orders.Close())
+}
 
-// ask runs one script on the heartbeat's line. If that finds that the master is another by now, it ends a Wait at the old one, where
+// ask runs one script on the heartbeat's line. If that finds that the master is another by now, it ends waits at the old one, where
 // no token will come.
 func (l *Link) ask(ctx context.Context, x *call) ([]string, error) {
 	l.beat.run(ctx, x)
 	if l.pop.only != nil {
 		l.pop.only.abortLeft()
+		l.orders.only.abortLeft()
 	}
 	words, err := x.words()
 	if err == nil && len(words) == 0 {

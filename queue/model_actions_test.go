@@ -37,13 +37,25 @@ func (m *model) heartbeat(id string, first bool) queue.Pulse {
 		m.meta["window_start"] = strconv.FormatInt(now, 10)
 	}
 	m.meta["window_seen"] = strconv.FormatInt(now, 10)
-	if until, _ := strconv.ParseInt(m.meta["timekeeper_until"], 10, 64); m.meta["timekeeper"] == id && until >= now {
+	order := m.meta["order:"+id]
+	if until, _ := strconv.ParseInt(m.meta["timekeeper_until"], 10, 64); m.meta["timekeeper"] == id && until >= now && order == "" {
 		m.meta["timekeeper_until"] = strconv.FormatInt(now+timing.KeeperLease().Milliseconds(), 10)
 	}
 	if !slices.Equal(pulse.Own, w.list) {
 		m.Errorf("own list: %v, want %v", pulse.Own, w.list)
 	}
-	if due, ok := m.head(); ok != !pulse.NextDue.IsZero() || ok && pulse.NextDue.UnixMilli() != int64(due) {
+	var ending []string
+	for _, element := range w.list {
+		if _, held, _ := strings.Cut(element, ":"); m.jobs[held].ending {
+			ending = append(ending, element)
+		}
+	}
+	if pulse.Order != order || !slices.Equal(pulse.Cancelled, ending) {
+		m.Errorf("order %q, cancelled %v, want %q, %v", pulse.Order, pulse.Cancelled, order, ending)
+	}
+	if due, ok := m.head(); m.meta["paused"] != "" {
+		equal(m.rig, "next due while paused", pulse.NextDue.IsZero(), true)
+	} else if ok != !pulse.NextDue.IsZero() || ok && pulse.NextDue.UnixMilli() != int64(due) {
 		m.Errorf("next due %v, want %v", pulse.NextDue, due)
 	}
 	return pulse
@@ -181,7 +193,11 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 	got, begun := c.Jobs, 0
 	var next float64
 	moved := 0
-	for _, id := range m.in(queue.Scheduled) {
+	scheduled := m.in(queue.Scheduled)
+	if m.meta["paused"] != "" {
+		scheduled = nil
+	}
+	for _, id := range scheduled {
 		j := m.jobs[id]
 		if next = j.at; moved == n || j.at > now {
 			break

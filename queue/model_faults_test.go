@@ -90,12 +90,18 @@ func (m *model) wrongKind() {
 			return err
 		}},
 		{"scheduled processing workers meta wake dead errors unique", func() error { m.known["claim"] = true; return m.rig.exchange(w, 3).ClaimErr }},
-		{"processing jobs scheduled dead attempts errors wake stats done unique", func() error {
+		{"processing jobs scheduled dead attempts errors wake stats done unique cancelled", func() error {
 			m.known["settle"] = true
 			return m.rig.exchange(w, 0, queue.Result{Element: "1:x", Outcome: queue.OutcomeRetry}).SettleErr
 		}},
-		{"workers meta processing scheduled", func() error { _, err := m.beat(w, false); return err }},
+		{"workers meta processing scheduled cancelled", func() error { _, err := m.beat(w, false); return err }},
 		{"workers meta processing scheduled wake", func() error { _, err := m.link.Leave(m.Context(), w); return err }},
+		{"scheduled jobs attempts errors unique dead done cancelled stats workers processing", func() error {
+			_, err := m.client.Cancel(m.Context(), m.name, "nobody")
+			return err
+		}},
+		{"workers meta scheduled wake", func() error { return m.client.OrderIn(m.Context(), m.name, w, queue.OrderQuiet) }},
+		{"meta scheduled wake", func() error { _, err := m.client.Pause(m.Context(), m.name); return err }},
 		{"workers", func() error { _, err := m.link.Reap(m.Context(), w); return err }},
 		{"dead done", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
 		{"wake", func() error { return m.link.PassOn(m.Context()) }},

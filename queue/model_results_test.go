@@ -37,7 +37,11 @@ func (m *model) settled(w string, results []queue.Result, claimFollows bool, bef
 				break
 			}
 			kept := r.Retention.Milliseconds()
-			j.state, j.element, j.at = queue.Done, "", m.learn("done", id, before+kept, after+kept)
+			j.state, j.element, j.ending, j.at = queue.Done, "", false, m.learn("done", id, before+kept, after+kept)
+		case j.ending:
+			outcome = queue.OutcomeCancelled
+			delete(m.jobs, id)
+			m.stats["cancelled"]++
 		case reason != "":
 			outcome = queue.OutcomeDead
 			failure := queue.Failure{Error: "unreadable: " + reason, Worker: w}
@@ -178,6 +182,8 @@ func (m *model) leave() {
 	if m.meta["timekeeper"] == w {
 		m.noKeeper()
 	}
+	delete(m.meta, "order:"+w)
+	m.workers[w].told = false
 	if left {
 		delete(m.workers, w)
 	} else {
@@ -211,6 +217,11 @@ func (m *model) bury(w string) {
 		failure := queue.Failure{Error: "worker lost: " + w + " stopped sending heartbeats", Worker: w, Attempt: attempts}
 		m.stats["reaped"]++
 		switch {
+		case j.ending:
+			delete(m.jobs, id)
+			m.stats["cancelled"]++
+			want.Cancelled++
+			continue
 		case reason != "":
 			failure.Error = "unreadable: " + reason
 			m.unreadable(id, reason, failure, before, after)
@@ -234,6 +245,7 @@ func (m *model) bury(w string) {
 		m.noKeeper()
 	}
 	m.push(first < head || kept && (waits || want.Rescheduled > 0))
+	delete(m.meta, "order:"+w)
 	delete(m.workers, w)
 }
 

@@ -41,12 +41,14 @@ type modelJob struct {
 	expires  bool    // 1 s after its due time, unless it was begun
 	errors   string
 	element  string
+	ending   bool // it is being cancelled
 }
 
 type modelWorker struct {
 	until float64
 	info  string
 	list  []string
+	told  bool // there is a token on its control list
 }
 
 func (m *model) living() []string { return slices.Sorted(maps.Keys(m.workers)) }
@@ -61,6 +63,17 @@ func (m *model) in(state queue.State) (ids []string) {
 	slices.SortFunc(ids, func(a, b string) int {
 		return cmp.Or(cmp.Compare(m.jobs[a].at, m.jobs[b].at), strings.Compare(a, b))
 	})
+	return ids
+}
+
+// ending are the jobs that are being cancelled, sorted.
+func (m *model) ending() (ids []string) {
+	for id, j := range m.jobs {
+		if j.ending {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
 	return ids
 }
 
@@ -160,6 +173,9 @@ func (m *model) compare() {
 		if len(w.list) > 0 {
 			want["processing:"+id] = w.list
 		}
+		if w.told {
+			want["control:"+id] = []string{"1"}
+		}
 		if ttl := m.raw.PTTL(m.Context(), m.key("heartbeat:"+id)).Val(); ttl <= 0 || ttl > timing.TTL {
 			m.Errorf("heartbeat of %s ends in %s", id, ttl)
 		}
@@ -169,6 +185,9 @@ func (m *model) compare() {
 	})
 	if set != nil {
 		want["workers"] = set
+	}
+	if ending := m.ending(); len(ending) > 0 {
+		want["cancelled"] = ending
 	}
 	if m.token {
 		want["wake"] = []string{"1"}

@@ -43,10 +43,11 @@ func TestModel(t *testing.T) {
 			"forget scripts": act(m.forget), "spoil a record": act(m.spoilRecord), "wrong kind": act(m.wrongKind), "full": act(m.fill),
 			"keeper's lease ends": act(m.leaseEnds), "reschedule": act(m.rescheduleOne), "redrive": act(m.redriveOne),
 			"redrive all": act(m.redriveAll), "purge": act(m.purge), "edit": act(m.editOne), "list": act(m.listed),
+			"cancel": act(m.cancel), "cancel more": act(m.cancel), "order": act(m.order), "listen": act(m.listen), "pause": act(m.pause),
 		})
 	})
 	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed",
-		"done_trimmed", "expired", "redriven", "purged_dead", "purged_scheduled"} {
+		"done_trimmed", "expired", "redriven", "purged_dead", "purged_scheduled", "cancelled"} {
 		if seen[name] == 0 {
 			t.Errorf("nothing was ever %s: these runs prove little", name)
 		}

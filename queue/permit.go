@@ -18,7 +18,7 @@ var permitScript = loadScript("permit")
 // permit on the keys punctual:*. An audit needs more, Options.EnqueueWait also WAIT or WAITAOF. Beside
 // what a connection needs for itself (AUTH, SELECT) it uses no others.
 func RedisCommands() []string {
-	all := []string{"eval", "evalsha", "ping", "info", "sadd", "smembers", "blpop", "hget", "hmget", "zrange", "get", "time"}
+	all := []string{"eval", "evalsha", "ping", "info", "sadd", "smembers", "blpop", "hget", "hmget", "zrange", "get", "time", "sismember", "llen", "zscore"}
 	for _, n := range allNeeds() {
 		all = append(all, strings.ToLower(n.command))
 	}
@@ -66,7 +66,7 @@ func permitCall(k keys, worker string, needs []need) *call {
 			switch n.key {
 			case "place": // scheduled, dead or done
 				key = k.scheduled()
-			case "processing", "heartbeat":
+			case "processing", "heartbeat", "control":
 				key += ":" + worker
 			case "idempotency", "uniquefor":
 				key += ":" // and a hash

@@ -17,6 +17,7 @@ type Reaped struct {
 	Verdict     string // reaped; gone: not registered; alive: its heartbeat is there; early: not enough is known yet
 	Rescheduled int
 	Dead        int
+	Cancelled   int // gone: they were being cancelled
 	Left        int // still on the list: reap again
 }
 
@@ -44,7 +45,7 @@ func (l *Link) Reap(ctx context.Context, victim string) (Reaped, error) {
 func reapCall(k keys, victim string) *call {
 	return &call{script: reapScript,
 		keys: []string{k.processing(victim), k.heartbeat(victim), k.workers(), k.meta(), k.jobs(), k.scheduled(), k.dead(),
-			k.attempts(), k.errors(), k.wake(), k.stats(), k.unique()},
+			k.attempts(), k.errors(), k.wake(), k.stats(), k.unique(), k.cancelled(), k.control(victim)},
 		args: []any{victim, rand.Int32(), reapJitter.Milliseconds(), DefaultMaxRetry}}
 }
 
@@ -54,10 +55,10 @@ func reaped(words []string, err error) (Reaped, error) {
 	}
 	r := Reaped{Verdict: words[0]}
 	if r.Verdict == "reaped" {
-		if len(words) != 4 {
+		if len(words) != 5 {
 			return r, fmt.Errorf("%w: script reap answered %d words", ErrOutcomeUnknown, len(words))
 		}
-		r.Rescheduled, r.Dead, r.Left = int(millis(words[1])), int(millis(words[2])), int(millis(words[3]))
+		r.Rescheduled, r.Dead, r.Left, r.Cancelled = int(millis(words[1])), int(millis(words[2])), int(millis(words[3])), int(millis(words[4]))
 	}
 	return r, nil
 }

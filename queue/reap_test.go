@@ -157,7 +157,7 @@ func TestReapInParts(t *testing.T) {
 		}
 	}
 	r.kill("w")
-	for _, want := range []queue.Reaped{{"reaped", 100, 0, 130}, {"reaped", 100, 0, 30}} {
+	for _, want := range []queue.Reaped{{Verdict: "reaped", Rescheduled: 100, Left: 130}, {Verdict: "reaped", Rescheduled: 100, Left: 30}} {
 		got, err := r.link.Reap(t.Context(), "w")
 		if err != nil || got != want {
 			t.Fatalf("%+v, %v, want %+v", got, err, want)
@@ -258,7 +258,7 @@ func TestReapStopsAtOneMiB(t *testing.T) {
 	r.take("w", 11)
 	r.take("w", 9)
 	r.kill("w")
-	for _, want := range []queue.Reaped{{"reaped", 11, 0, 9}, {"reaped", 9, 0, 0}} {
+	for _, want := range []queue.Reaped{{Verdict: "reaped", Rescheduled: 11, Left: 9}, {Verdict: "reaped", Rescheduled: 9}} {
 		got, err := r.link.Reap(t.Context(), "w")
 		equal(t, "error", err, nil)
 		equal(t, "reaped", got, want)

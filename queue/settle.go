@@ -12,14 +12,15 @@ var settleScript = loadScript("settle")
 // Outcome is what became of a claimed job.
 type Outcome string
 
-// What a worker reports, and what settle answers; settle also answers OutcomeLost.
+// What a worker reports, and what settle answers; settle also answers the last two.
 const (
-	OutcomeDone    Outcome = "done"    // finished: kept for Result.Retention, or forgotten
-	OutcomeRetry   Outcome = "retry"   // failed: due again after Result.Delay
-	OutcomeDead    Outcome = "dead"    // failed for good: kept with its failures
-	OutcomeCorrupt Outcome = "corrupt" // its record cannot be decoded: dead, with a readable record; answered as dead
-	OutcomeRelease Outcome = "release" // given back unrun: due now, the attempt is not counted
-	OutcomeLost    Outcome = "lost"    // not on this worker's list: nothing was changed
+	OutcomeDone      Outcome = "done"      // finished: kept for Result.Retention, or forgotten
+	OutcomeRetry     Outcome = "retry"     // failed: due again after Result.Delay
+	OutcomeDead      Outcome = "dead"      // failed for good: kept with its failures
+	OutcomeCorrupt   Outcome = "corrupt"   // its record cannot be decoded: dead, with a readable record; answered as dead
+	OutcomeRelease   Outcome = "release"   // given back unrun: due now, the attempt is not counted
+	OutcomeCancelled Outcome = "cancelled" // answered to all but done: it was being cancelled, and is gone
+	OutcomeLost      Outcome = "lost"      // not on this worker's list: nothing was changed
 )
 
 // Result is the outcome of one claimed job.
@@ -65,7 +66,7 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 	}
 	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
 	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
-		k.attempts(), k.errors(), k.wake(), k.stats(), k.done(), k.unique()}}
+		k.attempts(), k.errors(), k.wake(), k.stats(), k.done(), k.unique(), k.cancelled()}}
 }
 
 // settled reads the reply: what became of each result, in order.

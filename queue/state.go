@@ -31,7 +31,10 @@ var Transitions = []Move{
 	{"settle", Processing, Scheduled},
 	{"settle", Processing, Dead},
 	{"reap", Processing, Scheduled},
+	{"settle", Processing, none}, // cancelled meanwhile, and not done
 	{"reap", Processing, Dead},
+	{"reap", Processing, none}, // cancelled meanwhile
+	{"cancel", Scheduled, none},
 	{"trim", Dead, none},
 	{"trim", Done, none},
 	{"redrive", Dead, Scheduled},

@@ -1,11 +1,14 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -37,6 +40,80 @@ func (l *Link) Workers(ctx context.Context) ([]WorkerInfo, error) {
 		}
 	}
 	return living, nil
+}
+
+// WorkerState is a registered worker as others see it. A process that works on several queues is a worker of each, under an id of each.
+type WorkerState struct {
+	WorkerInfo
+	Queue      string
+	Processing int       // jobs in hand
+	LastBeat   time.Time // its last heartbeat, by the clock of Redis; zero if nobody knows the TTL
+	Living     bool      // its heartbeat has not run out
+	Order      string    // "", OrderQuiet or OrderStop: what it was told
+}
+
+// Workers returns the registered workers of all queues, by queue and id, also those whose heartbeat has run out and whose jobs
+// nobody has taken back yet: of these little more than the id is known. It reads each queue at an instant of its own.
+func (c *Client) Workers(ctx context.Context) ([]WorkerState, error) {
+	queues, err := c.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(queues)
+	var all []WorkerState
+	for _, queue := range queues {
+		workers, err := c.workersOf(ctx, queue)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, workers...)
+	}
+	return all, nil
+}
+
+func (c *Client) workersOf(ctx context.Context, queue string) ([]WorkerState, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	k := keysOf(queue)
+	registry := redis.NewZSliceCmd(ctx, "ZRANGE", k.workers(), 0, -1, "WITHSCORES")
+	c.ask.do(ctx, k.workers(), registry)
+	if err := registry.Err(); err != nil || len(registry.Val()) == 0 {
+		return nil, classify(err, false) // reads only
+	}
+	var all []WorkerState
+	var infos []*redis.StringCmd
+	var lists []*redis.IntCmd
+	var cmds []redis.Cmder
+	asked := []string{"ttl"}
+	for _, z := range registry.Val() {
+		id, _ := z.Member.(string)
+		all = append(all, WorkerState{WorkerInfo: WorkerInfo{ID: id}, Queue: queue, LastBeat: time.UnixMilli(int64(z.Score))})
+		infos = append(infos, redis.NewStringCmd(ctx, "GET", k.heartbeat(id)))
+		lists = append(lists, redis.NewIntCmd(ctx, "LLEN", k.processing(id)))
+		cmds = append(cmds, infos[len(infos)-1], lists[len(lists)-1])
+		asked = append(asked, orderField(id))
+	}
+	meta := redis.NewSliceCmd(ctx, fields("HMGET", k.meta(), asked)...)
+	c.ask.do(ctx, k.workers(), append(cmds, meta)...)
+	for _, cmd := range append(cmds, meta) {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return nil, classify(err, false)
+		}
+	}
+	ttl, _ := meta.Val()[0].(string)
+	for i := range all {
+		w := &all[i]
+		if w.LastBeat = w.LastBeat.Add(-time.Duration(millis(ttl)) * time.Millisecond); ttl == "" {
+			w.LastBeat = time.Time{}
+		}
+		w.Living = infos[i].Err() == nil && json.Unmarshal([]byte(infos[i].Val()), &w.WorkerInfo) == nil
+		w.Processing = int(lists[i].Val())
+		if w.Order, _ = meta.Val()[1+i].(string); w.Quiet {
+			w.Order = cmp.Or(w.Order, OrderQuiet)
+		}
+	}
+	slices.SortFunc(all, func(a, b WorkerState) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
 }
 
 // splitElement takes a list element apart. A foreign one has number -1 and is its own id.

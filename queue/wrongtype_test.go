@@ -37,6 +37,13 @@ var uses = map[string]func(r *rig) error{
 		}
 		return err
 	},
+	"cancel": func(r *rig) error {
+		_, id, _ := strings.Cut(r.elements()[0], ":")
+		_, err := r.client.Cancel(r.Context(), r.name, id)
+		return err
+	},
+	"order": func(r *rig) error { return r.client.OrderIn(r.Context(), r.name, "w", queue.OrderQuiet) },
+	"pause": func(r *rig) error { _, err := r.client.Pause(r.Context(), r.name); return err },
 	"leave": func(r *rig) error { _, err := r.link.Leave(r.Context(), "w"); return err },
 	"wake":  func(r *rig) error { return r.link.PassOn(r.Context()) },
 	"trim":  func(r *rig) error { _, err := r.link.Trim(r.Context(), 0, 0, 0); return err },
@@ -110,6 +117,8 @@ const (
 var unread = map[string]string{
 	"heartbeat heartbeat:w": "SET overwrites it: a heartbeat must not fail",
 	"leave heartbeat:w":     "DEL deletes it",
+	"leave control:w":       "DEL deletes it",
+	"reap control:w":        "DEL deletes it",
 	"reap heartbeat:w":      "it only asks whether it is there: alive",
 	"tidy heartbeat:w":      "it only asks when it runs out",
 }
@@ -154,9 +163,9 @@ func TestKeysOfAWrongKind(t *testing.T) {
 				header := contracts[script]
 				var free []string
 				r := busyRig(t, s, name)
-				for _, key := range strings.Split(field(t, header, "KEYS"), ", ") {
+				for _, key := range strings.Split(field(t, header, "KEYS"), ",") {
 					key = strings.NewReplacer("<worker>", "w", "<victim>", "w", "idempotency:<hash>", keyOfIdempotency,
-						"uniquefor:<hash>", keyOfUnique, "<place>", placeOf[name]).Replace(key)
+						"uniquefor:<hash>", keyOfUnique, "<place>", placeOf[name]).Replace(strings.TrimSpace(key))
 					if _, ok := unread[script+" "+key]; ok {
 						free = append(free, key)
 						continue

@@ -87,11 +87,11 @@ func (r *runner) plan() (next queue.Exchange, passOn bool) {
 		}
 	}
 	free := r.slots - r.running
-	if r.stopping || !r.want && len(next.Results) == 0 {
+	if r.takesNone() || !r.want && len(next.Results) == 0 {
 		free = 0
 	}
 	if r.want && free <= 0 && len(next.Results) == 0 {
-		r.want = false // full: the claim that follows the next result makes up for it; stopping: another worker is to look
+		r.want = false // full: the claim that follows the next result makes up for it; it takes none: another worker is to look
 		r.exchanging = true
 		return next, true
 	}
@@ -190,7 +190,7 @@ func (r *runner) take(c queue.Claimed) {
 	switch {
 	case c.Corrupt != nil:
 		e.finish(queue.Result{Outcome: queue.OutcomeCorrupt, Failure: &queue.Failure{Error: c.Corrupt.Error(), Attempt: c.Attempt, Worker: r.info.ID}})
-	case r.stopping || r.running >= r.slots:
+	case r.takesNone() || r.running >= r.slots || r.cancelled[c.Element]:
 		e.finish(queue.Result{Outcome: queue.OutcomeRelease})
 	default:
 		r.start(e)
@@ -274,9 +274,10 @@ func (r *runner) report(e *execution, outcome queue.Outcome) {
 }
 
 var told = map[queue.Outcome]string{
-	queue.OutcomeDone:    "job done",
-	queue.OutcomeRetry:   "job failed, will be retried",
-	queue.OutcomeDead:    "job is dead",
-	queue.OutcomeRelease: "job given back unrun",
-	queue.OutcomeLost:    "job result came too late: the job is not this worker's any more",
+	queue.OutcomeDone:      "job done",
+	queue.OutcomeRetry:     "job failed, will be retried",
+	queue.OutcomeDead:      "job is dead",
+	queue.OutcomeRelease:   "job given back unrun",
+	queue.OutcomeCancelled: "job cancelled",
+	queue.OutcomeLost:      "job result came too late: the job is not this worker's any more",
 }

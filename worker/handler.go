@@ -20,7 +20,7 @@ type Job struct {
 
 // Handler runs a job. nil means done. An error means retry with backoff until max_retry is used up, then dead, unless it
 // is Permanent or RetryAfter. The context ends at the job's timeout, at a shutdown after the grace period, and when the
-// worker learns that the job is not its own any more; context.Cause says which. Handlers run one after the other on the same
+// job is cancelled or the worker learns that it is not its own any more; context.Cause says which. Handlers run one after the other on the same
 // goroutines: what is bound to a goroutine (runtime.LockOSThread, profiling labels) must be undone before they return.
 type Handler func(ctx context.Context, job Job) error
 
@@ -32,6 +32,7 @@ var (
 	ErrTimeout    = errors.New("job timeout")
 	ErrShutdown   = errors.New("worker shuts down")
 	ErrLost       = errors.New("the job is not this worker's any more")
+	ErrCancelled  = errors.New("cancelled") // by queue.Client.Cancel: whatever the handler returns but nil, it is not retried
 	ErrLeaseDoubt = errors.New("the worker's lease is in doubt")
 )
 

@@ -79,7 +79,7 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	r.mu.Lock()
 	r.findStuck(r.config.StuckAfter)
 	snap, info, first := r.snapshot(), r.info, !r.registered
-	info.Stuck = r.stuck
+	info.Stuck, info.Quiet = r.stuck, r.quiet
 	r.awaited = first
 	r.mu.Unlock()
 	// A reply that takes longer counts as lost, so that no more than 2 s pass between the return of Redis and the next try.
@@ -104,8 +104,9 @@ func (r *runner) beatOnce(ctx context.Context) (time.Time, error) {
 	if gone > 0 {
 		r.log.Warn().Int("jobs", gone).Msg("jobs are gone from the own list: their handlers are told")
 	}
+	r.obey(pulse)
 	late := !pulse.NextDue.IsZero() && pulse.Now.Sub(pulse.NextDue) >= overdueFor
-	if late && r.slots > r.running {
+	if late && r.slots > r.running && !r.quiet {
 		r.want = true
 	}
 	if first || unknown > 0 || late || r.pendingWork() {

@@ -13,18 +13,23 @@ import (
 // fakeLink is a queue.Link to the store.
 type fakeLink struct {
 	*store
-	closed  chan struct{}
+	closed  chan struct{} // the pop of the wake token
+	ended   chan struct{} // all
 	once    sync.Once
+	final   sync.Once
 	numbers map[int64]bool // of claims
 }
 
 func (s *store) link() *fakeLink {
-	return &fakeLink{store: s, closed: make(chan struct{}), numbers: map[int64]bool{}}
+	return &fakeLink{store: s, closed: make(chan struct{}), ended: make(chan struct{}), numbers: map[int64]bool{}}
 }
 
 func (l *fakeLink) Queue() string      { return "q" }
-func (l *fakeLink) StopWaiting() error { return l.Close() }
-func (l *fakeLink) Close() error       { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *fakeLink) StopWaiting() error { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *fakeLink) Close() error {
+	l.final.Do(func() { close(l.ended) })
+	return l.StopWaiting()
+}
 
 func (l *fakeLink) Exchange(ctx context.Context, e queue.Exchange) (x queue.Exchanged) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // as the real one

@@ -29,7 +29,7 @@ func TestIdleWorkerCostsAlmostNothing(t *testing.T) {
 		pass(time.Minute)
 		mark := s.mark()
 		pass(10 * time.Minute)
-		rate(t, s, mark, 10*time.Minute, 0.7)
+		rate(t, s, mark, 10*time.Minute, 0.8)
 	})
 }
 
@@ -42,7 +42,7 @@ func TestFullWorkerWithABacklogIsQuiet(t *testing.T) {
 		pass(time.Minute)
 		mark := s.mark()
 		pass(10 * time.Minute)
-		rate(t, s, mark, 10*time.Minute, 0.6)
+		rate(t, s, mark, 10*time.Minute, 0.7)
 		close(gate)
 		pass(time.Second)
 	})

@@ -14,25 +14,30 @@ type memory struct {
 	registered bool
 	awaited    bool // no heartbeat has told yet whether the id could be registered
 	held       map[string]*execution
-	running    int          // handlers that have not returned: they hold the slots
-	stuck      int          // of these, those that were told of as stuck
-	begin      []*execution // of these, those whose handlers are to begin
-	called     int          // executors on their way to them
-	resting    int          // executors that have nothing to do and were not called
-	lastBeat   time.Time    // when the last successful heartbeat was sent
-	number     int64        // of the last claim that was sent; never reset while the process lives
-	resolved   int64        // of the last claim that was answered or given up
-	want       bool         // look for due jobs; cleared when a claim is sent, not when it is answered
-	backlog    bool         // the last claim got all it asked for: the next result is settled with another claim anyway
-	armed      time.Time    // this worker keeps time: look again then
-	exchanging bool         // a round trip is under way
-	unsure     bool         // an outcome is unknown: the own list must be read before anything else is done
-	doubts     int          // counts the times that unsure was set
-	failures   int          // exchanges in a row that were refused, fenced or not answered
-	differs    int          // by how much the own list was longer than memory when last compared
-	adopt      []string     // elements of the own list that memory knows nothing of
+	running    int             // handlers that have not returned: they hold the slots
+	stuck      int             // of these, those that were told of as stuck
+	begin      []*execution    // of these, those whose handlers are to begin
+	called     int             // executors on their way to them
+	resting    int             // executors that have nothing to do and were not called
+	lastBeat   time.Time       // when the last successful heartbeat was sent
+	number     int64           // of the last claim that was sent; never reset while the process lives
+	resolved   int64           // of the last claim that was answered or given up
+	want       bool            // look for due jobs; cleared when a claim is sent, not when it is answered
+	backlog    bool            // the last claim got all it asked for: the next result is settled with another claim anyway
+	armed      time.Time       // this worker keeps time: look again then
+	exchanging bool            // a round trip is under way
+	unsure     bool            // an outcome is unknown: the own list must be read before anything else is done
+	doubts     int             // counts the times that unsure was set
+	failures   int             // exchanges in a row that were refused, fenced or not answered
+	differs    int             // by how much the own list was longer than memory when last compared
+	adopt      []string        // elements of the own list that memory knows nothing of
+	cancelled  map[string]bool // elements of the own list that were being cancelled when the last heartbeat was answered
+	quiet      bool            // it was told to claim nothing more; for as long as the process lives
 	stopping   bool
 }
+
+// takesNone: it claims nothing more, and gives back what a claim under way brings yet.
+func (m *memory) takesNone() bool { return m.stopping || m.quiet }
 
 // phase of an execution.
 type phase int
@@ -77,9 +82,27 @@ func (e *execution) cancel(cause error) {
 	}
 }
 
+// tellCancelled ends the handlers of what is being cancelled, and remembers it for what a claim under way brings yet. It returns how many
+// were told.
+func (m *memory) tellCancelled(elements []string) (told int) {
+	m.cancelled = nil
+	for _, element := range elements {
+		if m.cancelled == nil {
+			m.cancelled = map[string]bool{}
+		}
+		m.cancelled[element] = true
+		if e := m.held[element]; e != nil && e.phase == running && e.cause == nil {
+			e.cancel(ErrCancelled)
+			told++
+		}
+	}
+	return told
+}
+
 // renew takes a new worker id, to be registered by the next heartbeat. What was claimed under the old one is lost.
 func (m *memory) renew() {
 	m.info.ID = newID(m.info)
+	m.cancelled = nil
 	m.awaited = true
 	m.registered, m.unsure, m.backlog, m.armed, m.adopt, m.want = false, false, false, time.Time{}, nil, true
 	for _, e := range m.held {

@@ -34,8 +34,8 @@ const (
 	waitMost   = 10 * time.Second // one blocking pop
 )
 
-// runner works on one queue. Three loops share it: the exchange, which alone claims, settles and starts handlers; the
-// heartbeat; and the waker, which waits for the wake token.
+// runner works on one queue. Four loops share it: the exchange, which alone claims, settles and starts handlers; the
+// heartbeat; the waker, which waits for the wake token; and the one that waits for the control token.
 type runner struct {
 	link    link
 	config  Config
@@ -50,6 +50,9 @@ type runner struct {
 	beat chan struct{} // asks for a heartbeat now
 	idle chan struct{} // wakes the waker: a slot may be free
 
+	stop      func() // ends the work of the whole process in order, for it was told to
+	endWaking func() // ends the wait for the wake token for good
+
 	ready chan struct{} // calls resting executors
 	ended chan struct{} // closed when no handler will be started any more
 
@@ -61,7 +64,7 @@ func newRunner(l link, c Config, slots int, handler func(string) Handler) *runne
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
 	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger},
 		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1),
-		ready: make(chan struct{}, slots), ended: make(chan struct{})}
+		ready: make(chan struct{}, slots), ended: make(chan struct{}), stop: func() {}, endWaking: func() {}}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
 	r.renew()
 	return r
@@ -84,11 +87,16 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	loops, endLoops := context.WithCancelCause(context.Background())
 	waking, endWaking := context.WithCancel(loops)
+	r.endWaking = func() {
+		endWaking()
+		_ = r.link.StopWaiting() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
+	}
 	var running sync.WaitGroup
 	running.Go(func() { r.exchangeLoop(loops) })
 	running.Go(func() { r.heartbeatLoop(loops, endLoops) })
 	running.Go(func() { r.trimLoop(loops) })
 	running.Go(func() { r.wakeLoop(waking) })
+	running.Go(func() { r.controlLoop(loops) })
 	var fatal error
 	select {
 	case <-ctx.Done():
@@ -98,8 +106,7 @@ func (r *runner) run(ctx context.Context) error {
 		r.renew()
 		r.mu.Unlock()
 	}
-	endWaking()
-	_ = r.link.StopWaiting() // now, or the pop would swallow a token that another worker could use, the one that Leave pushes too
+	r.endWaking()
 	r.mu.Lock()
 	r.stopping, r.want = true, true // a token may have been lost with the pop: it is passed on, see plan
 	r.mu.Unlock()

@@ -26,13 +26,17 @@ type store struct {
 	infos    map[string]queue.WorkerInfo
 	others   []queue.WorkerInfo // told by Workers beside our own
 
+	cancelled map[string]bool   // ids
+	orders    map[string]string // worker → what it was told
+	control   map[string]*bell  // worker → its control list
+
 	token   bool
 	waiters []chan struct{}
 	keeper  struct {
 		id         string
 		due, until time.Time
 	}
-	done, dead, released, lost []string // ids, in the order of their settling
+	done, dead, released, lost, gone []string // ids, in the order of their settling
 
 	overdue []string // told to heartbeats, one each
 	network
@@ -49,7 +53,8 @@ const skew = -37*time.Minute - 400*time.Microsecond
 
 func newStore(t *testing.T) *store {
 	s := &store{t: t, jobs: map[string]*record{}, due: map[string]time.Time{}, lists: map[string][]string{},
-		registry: map[string]time.Time{}, reaping: map[string]bool{}, told: map[string]bool{}, infos: map[string]queue.WorkerInfo{}}
+		registry: map[string]time.Time{}, reaping: map[string]bool{}, told: map[string]bool{}, infos: map[string]queue.WorkerInfo{},
+		cancelled: map[string]bool{}, orders: map[string]string{}, control: map[string]*bell{}}
 	s.network.init()
 	t.Cleanup(s.conserved)
 	return s
@@ -185,10 +190,17 @@ func (s *store) settle(e queue.Exchange) []queue.Outcome {
 			j.failures = append(j.failures, *r.Failure)
 		}
 		outcome := r.Outcome
+		if s.cancelled[id] && outcome != queue.OutcomeDone {
+			outcome = queue.OutcomeCancelled
+		}
+		delete(s.cancelled, id)
 		switch outcome {
 		case queue.OutcomeDone:
 			delete(s.jobs, id)
 			s.done = append(s.done, id)
+		case queue.OutcomeCancelled:
+			delete(s.jobs, id)
+			s.gone = append(s.gone, id)
 		case queue.OutcomeRetry:
 			s.schedule(id, s.now().Add(r.Delay), e.Claim == 0)
 		case queue.OutcomeRelease:
@@ -219,7 +231,12 @@ func (s *store) heartbeat(w queue.WorkerInfo, t queue.Timing, first bool) (queue
 	if s.keeper.id == w.ID && !s.keeper.until.Before(now) {
 		s.keeper.until = now.Add(t.KeeperLease())
 	}
-	p := queue.Pulse{Now: now, Own: slices.Clone(s.lists[w.ID])}
+	p := queue.Pulse{Now: now, Own: slices.Clone(s.lists[w.ID]), Order: s.orders[w.ID]}
+	for _, element := range p.Own {
+		if _, id := splitTest(element); s.cancelled[id] {
+			p.Cancelled = append(p.Cancelled, element)
+		}
+	}
 	if head := s.head(); head != "" {
 		p.NextDue = s.due[head]
 	}
@@ -244,6 +261,12 @@ func (s *store) reapLocked(victim string, n int) queue.Reaped {
 	n = min(n, len(list))
 	for _, element := range list[:n] {
 		_, id := splitTest(element)
+		if s.cancelled[id] {
+			delete(s.cancelled, id)
+			delete(s.jobs, id)
+			s.gone = append(s.gone, id)
+			continue
+		}
 		s.schedule(id, s.now().Add(500*time.Millisecond), true)
 	}
 	s.lists[victim] = slices.Clone(list[n:])

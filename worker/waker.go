@@ -9,6 +9,7 @@ import (
 type waiter interface {
 	Wait(ctx context.Context, most time.Duration) (bool, error)
 	StopWaiting() error
+	WaitControl(ctx context.Context, worker string, most time.Duration) (bool, error)
 }
 
 // wakeLoop waits for the wake token while a slot is free and no claim is about to follow: under load each claim that fills

@@ -37,7 +37,7 @@ func (w *Worker) Handle(jobType string, h Handler) { w.handlers[jobType] = h }
 // Use adds middleware around every handler, the first one outermost.
 func (w *Worker) Use(m ...Middleware) { w.use = append(w.use, m...) }
 
-// Run works until ctx ends, then shuts down in order: it claims nothing more, lets handlers finish for the grace period,
+// Run works until ctx ends or queue.Client.Stop is called for one of its ids, then shuts down in order: it claims nothing more, lets handlers finish for the grace period,
 // cancels them, waits up to 3 s, gives back what returned without charging the attempt, and deregisters. A handler that
 // still runs keeps its job on the list, for the reaper. Run needs no Redis to start; it waits for it as long as it takes.
 //
@@ -56,7 +56,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("worker: %w", err)
 		}
 		r := newRunner(link, w.config, slots, handler)
-		r.outage = shared
+		r.outage, r.stop = shared, stop
 		all = append(all, r)
 	}
 	w.mu.Lock()

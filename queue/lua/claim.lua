@@ -5,6 +5,7 @@
 -- Reply {'ok', now, next due time or '', '1' if this worker is to arm a timer for it, length of its list,
 --        then id, record, attempt, due for each job}
 --       {'fenced', now}: the worker is not in the registry, or is being reaped; nothing was changed
+-- A queue that is paused looks to it as if nothing were scheduled.
 -- Stops at 1 MiB of records. An id whose record is gone or unreadable, or whose attempts are not a number, goes to
 -- dead with the reason and a readable record, and never stops the others. A job that was never begun, and whose record says that
 -- it expires so long after its due time, goes to dead too, and gives up its unique key. One that holds its key until its start
@@ -19,7 +20,7 @@ local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumbe
 -- Read and check everything first.
 local now = now_ms()
 local registered = redis.call('ZSCORE', workers, worker)
-local m = redis.call('HMGET', meta, 'reaping:' .. worker, 'timekeeper', 'timekeeper_due', 'timekeeper_until')
+local m = redis.call('HMGET', meta, 'reaping:' .. worker, 'timekeeper', 'timekeeper_due', 'timekeeper_until', 'paused')
 if not registered or m[1] then return {'fenced', int(now)} end
 local held = redis.call('LLEN', processing)
 local token = redis.call('LLEN', wake)
@@ -27,7 +28,8 @@ redis.call('ZCARD', dead)
 redis.call('HLEN', errors)
 redis.call('HLEN', unique)
 
-local head = redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES') -- one more than wanted: the next due time
+-- One more than wanted: the next due time. Of a queue that is paused nothing can be seen.
+local head = m[5] == '1' and {} or redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES')
 local function due(i) return tonumber(head[2 * i]) or math.huge end
 local waiting = #head / 2
 local ripe = math.min(waiting, want) -- how many are due, of those that are wanted

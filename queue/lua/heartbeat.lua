@@ -1,25 +1,27 @@
 -- heartbeat: says that a worker lives, and that Redis could be reached just now (the observation that reaping needs).
 --
--- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled
--- ARGV  mode, worker, info (JSON: host, pid, started, concurrency, build, dir, stuck), interval (ms), TTL (ms), layout version
+-- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled, cancelled
+-- ARGV  mode, worker, info (JSON: host, pid, started, concurrency, build, dir, stuck, quiet), interval (ms), TTL (ms), layout version
 -- Modes: new      registers a fresh id; refused ('timing') if other workers live with another interval or TTL
 --        renew    'fenced' unless the id is registered and not being reaped
 --        observe  registers nobody: the tick of a process that only reaps
--- Reply {'ok', now, next due time or '', one overdue worker to try reaping or '', elements of the worker's own list …}
+-- Reply {'ok', now, next due time or '' (also while the queue is paused), one overdue worker to try reaping or '',
+--        what this worker was told ('quiet', 'stop') or '', how many elements of its own list are being cancelled,
+--        these elements …, all elements of its own list …}
 --       {'fenced', now} · {'timing', interval, TTL} · {'layout', version}: nothing was changed
 -- The observation window restarts when no heartbeat was seen for the gap (1.5 intervals), or when the clock stepped back. In
 -- that case no registration may last longer than the TTL from now: those of the dead would else outlive them by the step.
--- The lease of the timekeeper is renewed with the heartbeat of the worker that holds it.
+-- The lease of the timekeeper is renewed with the heartbeat of the worker that holds it, unless that is to claim no more.
 -- Moves: none
 -- Cost  O(log W + L) for W workers and a list of L; O(W log W) once after the clock stepped back
-local heartbeat, workers, meta, processing, scheduled = unpack(KEYS)
+local heartbeat, workers, meta, processing, scheduled, cancelled = unpack(KEYS)
 local mode, worker, info = ARGV[1], ARGV[2], ARGV[3]
 local interval, ttl, layout = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 
 -- Read and check everything first.
 local now = now_ms()
 local m = redis.call('HMGET', meta, 'layout', 'interval', 'ttl', 'window_start', 'window_seen', 'reaping:' .. worker,
-  'timekeeper', 'timekeeper_until')
+  'timekeeper', 'timekeeper_until', 'paused', 'order:' .. worker)
 if m[1] and (tonumber(m[1]) or math.huge) > layout then return {'layout', m[1]} end
 local registered = redis.call('ZSCORE', workers, worker)
 if mode == 'renew' then
@@ -29,8 +31,14 @@ elseif m[2] and (tonumber(m[2]) ~= interval or tonumber(m[3] or '') ~= ttl) then
   if registered and tonumber(registered) >= now then living = living - 1 end
   if living > 0 then return {'timing', m[2], m[3] or ''} end
 end
-local next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] or ''
+local next_due = m[9] ~= '1' and redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] or ''
 local list = mode ~= 'observe' and redis.call('LRANGE', processing, 0, -1) or {}
+local ending = {}
+if redis.call('SCARD', cancelled) > 0 then
+  for _, element in ipairs(list) do
+    if redis.call('SISMEMBER', cancelled, element_id(element)) == 1 then ending[#ending + 1] = element end
+  end
+end
 local start, seen = tonumber(m[4] or ''), tonumber(m[5] or '')
 -- Asked this way round, what is no number (nan) fails too.
 if not (start and seen and start <= now and seen <= now and now - seen < interval * 1.5) then start = now end
@@ -54,9 +62,10 @@ end
 if not m[1] then redis.call('HSET', meta, 'layout', int(layout)) end
 if mode ~= 'renew' then redis.call('HSET', meta, 'interval', int(interval), 'ttl', int(ttl)) end
 redis.call('HSET', meta, 'window_start', int(start), 'window_seen', int(now))
-if m[7] == worker and (tonumber(m[8] or '') or 0) >= now then
+if m[7] == worker and not m[10] and (tonumber(m[8] or '') or 0) >= now then
   redis.call('HSET', meta, 'timekeeper_until', int(now + interval * 2.5))
 end
-local reply = {'ok', int(now), next_due, victim}
+local reply = {'ok', int(now), next_due, victim, m[10] or '', int(#ending)}
+for _, element in ipairs(ending) do reply[#reply + 1] = element end
 for _, element in ipairs(list) do reply[#reply + 1] = element end
 return reply

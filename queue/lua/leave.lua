@@ -2,12 +2,12 @@
 -- registry is how the reaper finds what is left there. If anything waits, the wake token asks another worker to look: this
 -- one may have kept time, or have popped a token that it will not use.
 --
--- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled, wake
+-- KEYS  heartbeat:<worker>, workers, meta, processing:<worker>, scheduled, wake, control:<worker>
 -- ARGV  worker
 -- Reply {'left'} · {'kept', length of its list}: the rest is for the reaper
 -- Moves: none
 -- Cost  O(log W) for W workers
-local heartbeat, workers, meta, processing, scheduled, wake = unpack(KEYS)
+local heartbeat, workers, meta, processing, scheduled, wake, control = unpack(KEYS)
 local worker = ARGV[1]
 local now = now_ms()
 local held = redis.call('LLEN', processing)
@@ -17,6 +17,8 @@ local kept_time = redis.call('HGET', meta, 'timekeeper') == worker
 local registered = redis.call('ZSCORE', workers, worker)
 
 redis.call('DEL', heartbeat)
+redis.call('DEL', control)
+redis.call('HDEL', meta, 'order:' .. worker)
 if held == 0 then
   redis.call('ZREM', workers, worker)
   redis.call('HDEL', meta, 'reaping:' .. worker)

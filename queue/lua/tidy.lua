@@ -1,12 +1,15 @@
 -- tidy: mends one thing beside the jobs, after damage, if it is still so at this instant.
 --
--- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>, unique, dead, done
--- ARGV  what (a code of the audit), worker, field, unique key or '', the value that was found there or ''
+-- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>, unique, dead, done, scheduled,
+--       cancelled
+-- ARGV  what (a code of the audit), worker, field, unique key, job or '', the value that was found there or ''
 -- What  list-unregistered       registers the worker as overdue, so that its list is reaped
 --       heartbeat-unregistered  deletes the key: a worker that lives is told fenced, and registers anew
 --       heartbeat-without-ttl   lets it run out after the TTL of meta: a worker that lives renews it
 --       worker-never-overdue    says anew when its heartbeat runs out: when the key does, else it has
 --       reaping-unregistered    deletes the mark
+--       order-unregistered      deletes the order
+--       cancelled-not-held      forgets that a job is being cancelled which nobody runs
 --       meta-malformed, counter-malformed  deletes the field: absent is what every script can deal with
 --       wake-tokens             leaves one
 --       unique-stale            frees a key whose holder is gone, dead or done
@@ -14,7 +17,7 @@
 -- Reply {'fixed', what was done} · {'well'} it is not so now · {'left', why}
 -- Moves: none
 -- Cost  O(log W) for W workers
-local jobs, workers, wake, stats, meta, heartbeat, processing, unique, dead, done = unpack(KEYS)
+local jobs, workers, wake, stats, meta, heartbeat, processing, unique, dead, done, scheduled, cancelled = unpack(KEYS)
 local what, name, value = ARGV[1], ARGV[2], ARGV[3]
 
 -- Read and check everything first.
@@ -23,7 +26,7 @@ local registered = redis.call('ZSCORE', workers, name)
 local tokens = redis.call('LLEN', wake)
 local n = redis.call('HMGET', stats, 'enqueued', 'adjusted', 'done', 'dead_trimmed', 'cancelled', 'purged_scheduled', 'purged_dead')
 local counter = redis.call('HGET', stats, name)
-local m = redis.call('HMGET', meta, 'ttl', name, 'reaping:' .. name)
+local m = redis.call('HMGET', meta, 'ttl', name, 'reaping:' .. name, 'order:' .. name)
 local ttl = tonumber(m[1] or '')
 local runs_out = redis.call('PTTL', heartbeat) -- -1 never, -2 is not there
 local held = redis.call('LLEN', processing)
@@ -31,6 +34,9 @@ local count = redis.call('HLEN', jobs) - redis.call('ZCARD', done) -- jobs that 
 local holds = redis.call('HGET', unique, name) == value
 local died, finished = redis.call('ZSCORE', dead, value), redis.call('ZSCORE', done, value)
 local ended = died or finished or redis.call('HEXISTS', jobs, value) == 0
+local ending = redis.call('SISMEMBER', cancelled, value) == 1
+local waits = redis.call('ZSCORE', scheduled, value)
+local idle = ended or waits
 
 -- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
 local tidy = {}
@@ -67,6 +73,18 @@ tidy['reaping-unregistered'] = function()
   if registered or not m[3] then return end
   redis.call('HDEL', meta, 'reaping:' .. name)
   return 'mark deleted'
+end
+
+tidy['order-unregistered'] = function()
+  if registered or not m[4] then return end
+  redis.call('HDEL', meta, 'order:' .. name)
+  return 'order deleted'
+end
+
+tidy['cancelled-not-held'] = function()
+  if not ending or not idle then return end
+  redis.call('SREM', cancelled, value)
+  return 'forgotten'
 end
 
 tidy['meta-malformed'] = function()

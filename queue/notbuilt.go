@@ -1,5 +1,0 @@
-package queue
-
-import "errors"
-
-var errNotBuilt = errors.New("not built yet")

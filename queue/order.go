@@ -1,0 +1,69 @@
+package queue
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var orderScript = loadScript("order")
+
+// Orders that a worker can be told.
+const (
+	OrderQuiet = "quiet" // claim nothing more
+	OrderStop  = "stop"  // shut down in order
+)
+
+// Quiet tells a worker to claim nothing more; what it runs goes on. It stays so until its process ends. ErrNoWorker.
+func (c *Client) Quiet(ctx context.Context, worker string) error {
+	return c.order(ctx, worker, OrderQuiet)
+}
+
+// Stop tells the process of a worker to shut down in order, as SIGTERM does, with all its queues. ErrNoWorker.
+func (c *Client) Stop(ctx context.Context, worker string) error {
+	return c.order(ctx, worker, OrderStop)
+}
+
+func (c *Client) order(ctx context.Context, worker, order string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	queue, err := c.queueOfWorker(ctx, worker)
+	if err != nil {
+		return err
+	}
+	return c.orderIn(ctx, queue, worker, order)
+}
+
+func (c *Client) orderIn(ctx context.Context, queue, worker, order string) error {
+	if err := c.permitted(ctx, queue, worker, needsOf(orderScript.name)); err != nil {
+		return err
+	}
+	k := keysOf(queue)
+	words, err := c.askOne(ctx, &call{script: orderScript, args: []any{worker, order, controlTTL.Milliseconds()},
+		keys: []string{k.workers(), k.meta(), k.control(worker), k.scheduled(), k.wake()}})
+	if err == nil && words[0] == "missing" {
+		err = ErrNoWorker
+	}
+	return err
+}
+
+// queueOfWorker finds the queue with which a worker is registered.
+func (c *Client) queueOfWorker(ctx context.Context, worker string) (string, error) {
+	queues, err := c.Queues(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, queue := range queues {
+		key := keysOf(queue).workers()
+		cmd := redis.NewStringCmd(ctx, "ZSCORE", key, worker)
+		c.ask.do(ctx, key, cmd)
+		switch _, err := cmd.Result(); err {
+		case nil:
+			return queue, nil
+		case redis.Nil:
+		default:
+			return "", classify(err, false) // reads only
+		}
+	}
+	return "", ErrNoWorker
+}
