@@ -112,6 +112,9 @@ var keeping = []mutant{
 	{name: "numbers as Lua prints them", bug: "large numbers lose their last digits: 1e+15",
 		field: "Sidekiq Pro 2478", pkg: "./queue", run: "TestLargeCounters", edits: []edit{
 			{"queue/lua/prologue.lua", `string.format('%.0f', n)`, `tostring(n)`}}},
+	{name: "cancel forgotten at reap", bug: "a cancelled job of a worker that dies is run again",
+		pkg: "./queue", run: "TestCancelOfAJobWhoseWorkerDies", edits: []edit{
+			{"queue/lua/reap.lua", `if ending and redis.call('SISMEMBER', cancelled, j.id) == 1 then`, `if false then`}}},
 	{name: "trim without counting", bug: "dead letters vanish in silence",
 		field: "hibiken/asynq#329", pkg: "./queue", run: "TestTrim", edits: []edit{
 			{"queue/lua/trim.lua", `redis.call('HSET', stats, unpack(counters))

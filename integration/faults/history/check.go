@@ -23,6 +23,7 @@ type (
 type job struct {
 	jobKey
 	enqueues []*enqueue
+	cancels  []*cancel
 	claims   []*claim
 	deeds    []*deed
 	final    string // where it is at the end; "" nowhere, or nobody knows
@@ -89,6 +90,7 @@ type checker struct {
 	workers  map[string]*worker
 	queues   map[string]*watch
 	enqueues map[procKey][]*enqueue // under way
+	cancels  map[procKey][]*cancel  // under way
 	settles  map[claimKey]*settle   // under way
 	deeds    map[procKey][]*deed    // under way
 	spans    map[procKey]*span      // of heartbeats and leaves under way
@@ -118,8 +120,9 @@ func Check(h History, rules Rules) Verdict {
 // gather reads all events.
 func gather(h History, rules Rules) *checker {
 	c := &checker{rules: rules, jobs: map[jobKey]*job{}, claims: map[claimKey]*claim{}, numbers: map[procKey]bool{}, calls: map[callKey]*call{},
-		workers: map[string]*worker{}, queues: map[string]*watch{}, enqueues: map[procKey][]*enqueue{},
-		settles: map[claimKey]*settle{}, deeds: map[procKey][]*deed{}, spans: map[procKey]*span{}, reaps: map[procKey]*reap{}, clocks: map[string]*Event{}, late: map[int64]int{}}
+		workers: map[string]*worker{}, queues: map[string]*watch{}, enqueues: map[procKey][]*enqueue{}, cancels: map[procKey][]*cancel{},
+		settles: map[claimKey]*settle{}, deeds: map[procKey][]*deed{}, spans: map[procKey]*span{}, reaps: map[procKey]*reap{},
+		clocks: map[string]*Event{}, late: map[int64]int{}}
 	for _, e := range h.Events {
 		c.verdict.steps++
 		c.take(e)
@@ -151,6 +154,8 @@ func (c *checker) take(e *Event) {
 	switch e.Op {
 	case queue.OpEnqueue:
 		c.takeEnqueue(e)
+	case queue.OpCancelJob:
+		c.takeCancel(e)
 	case queue.OpClaim, queue.OpAdopt:
 		c.takeClaim(e)
 	case queue.OpSettle:

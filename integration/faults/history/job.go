@@ -40,6 +40,7 @@ func (c *checker) judge(j *job) {
 		c.verdict.Started++
 	}
 	c.purged(j, lives)
+	c.cancelled(j, lives)
 	c.conserved(j, lives, acked, done, dead)
 }
 
@@ -84,7 +85,7 @@ func (c *checker) finished(j *job, lives int) (done, dead bool) {
 			c.verdict.steps++
 			if s.applied() {
 				applied++
-				if s.answer == queue.OutcomeDone || s.answer == queue.OutcomeDead {
+				if s.answer == queue.OutcomeDone || s.answer == queue.OutcomeDead || s.answer == queue.OutcomeCancelled {
 					ends++
 				}
 			}
@@ -115,7 +116,7 @@ func (c *checker) finished(j *job, lives int) (done, dead bool) {
 func (c *checker) follows(last, n *claim, lives int) {
 	for _, s := range last.settles {
 		c.verdict.steps++
-		ended := s.answer == queue.OutcomeDone || s.answer == queue.OutcomeDead
+		ended := s.answer == queue.OutcomeDone || s.answer == queue.OutcomeDead || s.answer == queue.OutcomeCancelled
 		switch {
 		case s.applied() && ended && lives == 1:
 			c.find("I8", n.job.queue, n.job.id, fmt.Sprintf("claimed again by %s after it was %s", n.worker.id, s.answer))
@@ -233,7 +234,7 @@ func (c *checker) again(before, n *claim, lives int) {
 // conserved: what was acknowledged is finished or there (I2).
 func (c *checker) conserved(j *job, lives int, acked, done, dead bool) {
 	judged := slices.ContainsFunc(c.rules.Final, func(s State) bool { return s.Queue == j.queue })
-	if !judged || !acked || done || j.final != "" || j.count(queue.OpPurge) > 0 {
+	if !judged || !acked || done || j.final != "" || j.count(queue.OpPurge) > 0 || j.mayBeCancelled(forever) {
 		return
 	}
 	reaped := slices.ContainsFunc(j.claims, func(n *claim) bool { return n.worker.mayBeReaped(n.from, forever) })

@@ -134,6 +134,11 @@ func (c *checker) operations(j *job, unknown []*call) (all []porcupine.Operation
 			add(d.span, step{op: d.op, certain: d.applied(), from: d.from})
 		}
 	}
+	for _, x := range j.cancels {
+		if x.res != queue.ResFail {
+			add(x.span, step{op: queue.OpCancelJob, certain: x.res == queue.ResOK, outcome: queue.Outcome(x.found)})
+		}
+	}
 	var holders []*worker
 	for _, n := range j.claims {
 		s := step{op: queue.OpClaim, certain: true, worker: n.worker.id, element: n.element, attempt: n.attempt}

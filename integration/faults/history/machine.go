@@ -12,6 +12,7 @@ type place struct {
 	where           string // "", scheduled, processing, dead
 	worker, element string // of processing
 	attempt         int    // how many were begun and not given back
+	ending          bool   // of processing: it is being cancelled
 }
 
 func (p place) String() string {
@@ -31,7 +32,7 @@ type step struct {
 	certain         bool
 	worker, element string
 	attempt         int           // of a claim; 0: not known
-	outcome         queue.Outcome // of a settle: what it did, or, not certain, what it was to do; of an enqueue that was refused: exists
+	outcome         queue.Outcome // of a settle: what it did, or, not certain, what it was to do; of an enqueue that was refused: exists; of a cancel: where the job was
 	left            bool          // of a reap: it may have left this job on the list
 	from            string        // of a purge: the state
 }
@@ -47,7 +48,7 @@ func (s step) String() string {
 		text = s.worker + " is reaped"
 	case queue.OpPurge:
 		text += " of " + s.from
-	case queue.OpEnqueue:
+	case queue.OpEnqueue, queue.OpCancelJob:
 		text += " " + string(s.outcome)
 	}
 	if !s.certain {
@@ -71,20 +72,31 @@ func (m machine) next(p place, s step) []place {
 		return m.enqueue(p, s)
 	case queue.OpClaim:
 		fits = p.where == "scheduled" && (s.attempt == 0 || s.attempt == p.attempt+1)
-		to = place{"processing", s.worker, s.element, p.attempt + 1}
+		to = place{where: "processing", worker: s.worker, element: s.element, attempt: p.attempt + 1}
 	case queue.OpSettle:
 		fits = p.where == "processing" && p.worker == s.worker && p.element == s.element
 		if s.outcome == queue.OutcomeLost {
 			fits = !fits
-		} else {
-			to = settled(p, s.outcome)
+			break
+		}
+		to = settled(p, s.outcome)
+		if s.certain { // the answer says whether it was being cancelled
+			fits = fits && (s.outcome == queue.OutcomeDone || p.ending == (s.outcome == queue.OutcomeCancelled))
+		}
+	case queue.OpCancelJob:
+		fits = p.where != "" && p.where != "dead" && (!s.certain || p.where == string(s.outcome))
+		if to.ending = true; p.where == "scheduled" {
+			to = place{}
 		}
 	case queue.OpReap:
 		fits = p.where == "processing" && p.worker == s.worker
 		if to = (place{where: "scheduled", attempt: p.attempt}); p.attempt > m.retries {
 			to.where = "dead"
 		}
-		if fits && m.edited {
+		if p.ending {
+			to = place{}
+		}
+		if fits && m.edited && !p.ending {
 			return []place{p, {where: "scheduled", attempt: p.attempt}, {where: "dead", attempt: p.attempt}}
 		}
 		if fits && s.left {
@@ -116,6 +128,9 @@ func (m machine) enqueue(p place, s step) (to []place) {
 
 // settled is where a job is after a result of it was taken.
 func settled(p place, outcome queue.Outcome) place {
+	if p.ending {
+		return place{}
+	}
 	switch outcome {
 	case queue.OutcomeRetry:
 		return place{where: "scheduled", attempt: p.attempt}

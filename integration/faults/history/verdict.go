@@ -43,6 +43,7 @@ const (
 	Unexpected = "unexpected" // there or run, and nobody has handed it in: I3
 	Duplicated = "duplicated" // run again though nobody wanted it to be retried
 	Recovered  = "recovered"  // its caller was not told, and it was there: as promised
+	Cancelled  = "cancelled"  // cancelled, and yet claimed or retried; or dropped though nobody had cancelled it
 	Early      = "early"      // claimed before it was due: I4
 )
 
