@@ -41,7 +41,7 @@ func FuzzAuthorization(f *testing.F) {
 		f.Add(given)
 	}
 	f.Fuzz(func(t *testing.T, given string) {
-		_, err := v.subject(http.Header{"Authorization": {given}})
+		_, err := v.caller(http.Header{"Authorization": {given}})
 		body, signature := given, ""
 		if i := strings.LastIndexByte(given, '.'); i >= 0 {
 			body, signature = given[:i], given[i+1:]
@@ -82,7 +82,7 @@ func FuzzToken(f *testing.F) {
 		case 2:
 			signature = ""
 		}
-		if _, err := v.subject(http.Header{"Authorization": {"Bearer " + body + "." + signature}}); err != nil {
+		if _, err := v.caller(http.Header{"Authorization": {"Bearer " + body + "." + signature}}); err != nil {
 			return
 		}
 		var h map[string]any

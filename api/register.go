@@ -33,11 +33,12 @@ type registrar struct {
 
 func (a *registrar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := entryOf(r.Context())
-	var err error
-	if e.subject, err = a.tokens.subject(r.Header); err != nil {
+	caller, err := a.tokens.caller(r.Header)
+	if err != nil {
 		fail(w, r, err)
 		return
 	}
+	e.subject = caller.subject
 	job, err := a.enqueue(w, r)
 	if err != nil {
 		fail(w, r, err)
