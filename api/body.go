@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"os"
@@ -17,6 +18,8 @@ import (
 const (
 	// maxBody holds a message and a payload of 64 KiB each, nearly; what fits none of them is not read to its end.
 	maxBody = 128 << 10
+	// maxBulkBody is for many jobs at once.
+	maxBulkBody = 4 << 20
 	// maxNesting is how deep a payload may be nested. Many JSON readers, Redis' own among them, give up not far beyond.
 	maxNesting = 1000
 	// parserNesting is where encoding/json gives up.
@@ -25,8 +28,8 @@ const (
 	example = `{"message": "Hello", "delay_seconds": 60}`
 )
 
-// readBody reads a JSON body. What it cannot take is a refusal that says what to send instead.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a JSON body of at most some bytes. What it cannot take is a refusal that says what to send instead.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if (err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter)) || mediaType != "application/json" {
 		return nil, refuse(errMediaType, "send the body as JSON, with the header Content-Type: application/json")
@@ -34,16 +37,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, refuse(errMediaType, "send the body uncompressed, without the header Content-Encoding")
 	}
-	if r.ContentLength > maxBody {
-		return nil, errTooLarge
+	big := fmt.Sprintf("send at most %d bytes; keep big data elsewhere and put a reference to it into the job", most)
+	if r.ContentLength > most {
+		return nil, refuse(errTooLarge, big)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
 		return body, nil
 	case errors.As(err, &tooLarge):
-		return nil, errTooLarge
+		return nil, refuse(errTooLarge, big)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, errSlow
 	default:
@@ -51,10 +55,35 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 }
 
-// parseObject takes apart a JSON object whose members must all be among the names, in this very spelling and each once. A
-// member that is null counts as absent. encoding/json alone is too lenient: it takes "Message" for "message", the last of
-// two members of one name, and anything after the object.
+// readObject reads a body that must be a JSON object of these members. A member that is null counts as absent.
+func (c *call) readObject(names ...string) (*form, error) {
+	body, err := readBody(c.w, c.r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	members, err := parseObject(body, names)
+	return &form{members: members, names: names}, err
+}
+
+// readOptional is readObject for a route that needs no body: none is an object of no members.
+func (c *call) readOptional(names ...string) (*form, error) {
+	if c.r.ContentLength == 0 {
+		return &form{names: names}, nil
+	}
+	return c.readObject(names...)
+}
+
+// parseObject is parseMembers, and a member that is null counts as absent.
 func parseObject(body []byte, names []string) (map[string]json.RawMessage, error) {
+	members, err := parseMembers(body, names)
+	maps.DeleteFunc(members, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
+	return members, err
+}
+
+// parseMembers takes apart a JSON object whose members must all be among the names, in this very spelling and each once.
+// encoding/json alone is too lenient: it takes "Message" for "message", the last of two members of one name, and anything
+// after the object.
+func parseMembers(body []byte, names []string) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, refuse(errMalformed, "the body is empty: send a JSON object such as "+example+", or {} for all defaults")
 	}
@@ -76,7 +105,7 @@ func parseObject(body []byte, names []string) (map[string]json.RawMessage, error
 	} else if start != json.Delim('{') {
 		return nil, refuse(errMalformed, "the body must be a JSON object such as "+example)
 	}
-	members, seen := map[string]json.RawMessage{}, map[string]bool{}
+	members := map[string]json.RawMessage{}
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
@@ -86,17 +115,14 @@ func parseObject(body []byte, names []string) (map[string]json.RawMessage, error
 		if !slices.Contains(names, name) {
 			return nil, unknownField(name, names)
 		}
-		if seen[name] {
+		if _, twice := members[name]; twice {
 			return nil, refuse(errDuplicate, fmt.Sprintf("the field %q stands twice: send it once", name))
 		}
-		seen[name] = true
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
 			return nil, broken(err)
 		}
-		if string(value) != "null" {
-			members[name] = value
-		}
+		members[name] = value
 	}
 	if _, err := dec.Token(); err != nil { // the closing brace
 		return nil, broken(err)
@@ -112,7 +138,10 @@ func unknownField(name string, names []string) error {
 	if len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "") + "…"
 	}
-	detail := fmt.Sprintf("there is no field %q: the fields are %s", name, strings.Join(names, ", "))
+	detail := fmt.Sprintf("there is no field %q: this route takes none", name)
+	if len(names) > 0 {
+		detail = fmt.Sprintf("there is no field %q: the fields are %s", name, strings.Join(names, ", "))
+	}
 	if i := slices.IndexFunc(names, func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
 		detail = fmt.Sprintf("there is no field %q: write %q", name, names[i])
 	}

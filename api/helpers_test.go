@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -24,35 +23,6 @@ var testSecret = []byte("a secret of the tests, 32 bytes or more")
 func TestMain(m *testing.M) {
 	queue.QuietDriver()
 	m.Run()
-}
-
-// fakeQueue takes every job, or answers with err. It validates nothing: see realQueue.
-type fakeQueue struct {
-	mu       sync.Mutex
-	jobs     []queue.NewJob
-	err      error
-	enqueue  func(context.Context) error // if set, decides the error
-	problems func(context.Context) []queue.Problem
-}
-
-func (q *fakeQueue) Enqueue(ctx context.Context, job queue.NewJob) (queue.Enqueued, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	err := q.err
-	if q.enqueue != nil {
-		err = q.enqueue(ctx)
-	}
-	if err == nil {
-		q.jobs = append(q.jobs, job)
-	}
-	return queue.Enqueued{ID: testJobID, Err: err}, err
-}
-
-func (q *fakeQueue) Health(ctx context.Context) []queue.Problem {
-	if q.problems == nil {
-		return nil
-	}
-	return q.problems(ctx)
 }
 
 // realQueue is a client of an embedded Redis of its own.

@@ -19,8 +19,11 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // the payload, or anything else of the body but the names of known fields.
 type entry struct {
 	id      string
+	route   *route // nil: there is none
+	tells   tells
 	subject string
 	jobID   string
+	jobs    int      // registered at once
 	code    string   // of the problem that was answered
 	fields  []string // that were bad
 	err     error
@@ -83,6 +86,9 @@ func (e *entry) write(log zerolog.Logger, r *http.Request, rec *recorder, took t
 		if field.value != "" {
 			line = line.Str(field.name, field.value)
 		}
+	}
+	if e.jobs > 0 {
+		line = line.Int("jobs", e.jobs)
 	}
 	if len(e.fields) > 0 {
 		line = line.Strs("fields", e.fields)

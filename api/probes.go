@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 
 	"github.com/punctualq/punctual/queue"
@@ -15,16 +14,15 @@ import (
 // process cannot do its work now, nothing if it can, and returns when its context ends. Requests are not logged: a probe
 // comes every few seconds, and what it finds is logged by whoever has the trouble.
 func Probes(ready func(context.Context) []queue.Problem) http.Handler {
-	routes := newRoutes()
-	addProbes(routes, ready)
-	return observe(zerolog.Nop(), routes)
+	return observe(zerolog.Nop(), newRouter(probes(ready), nil))
 }
 
-func addProbes(routes *mux.Router, ready func(context.Context) []queue.Problem) {
-	live := http.HandlerFunc(livez)
-	readiness := readyz(ready)
-	routes.Handle("/livez", byMethod{http.MethodGet: live, http.MethodHead: live})
-	routes.Handle("/readyz", byMethod{http.MethodGet: readiness, http.MethodHead: readiness})
+// probes are the routes that need no token.
+func probes(ready func(context.Context) []queue.Problem) []route {
+	return []route{
+		{method: http.MethodGet, template: "/livez", handle: livez},
+		{method: http.MethodGet, template: "/readyz", handle: readyz(ready)},
+	}
 }
 
 type health struct {
@@ -33,28 +31,24 @@ type health struct {
 }
 
 // livez knows only this process: restarting it does not bring Redis back.
-func livez(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, "application/json", health{Status: "ok"})
-}
+func livez(c *call) error { return c.answer(http.StatusOK, health{Status: "ok"}) }
 
 // readyz tells whether work can be taken now, and if not, why.
-func readyz(ready func(context.Context) []queue.Problem) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), queueTimeout)
+func readyz(ready func(context.Context) []queue.Problem) func(*call) error {
+	return func(c *call) error {
+		ctx, cancel := c.context()
 		defer cancel()
 		problems := ready(ctx)
 		if len(problems) == 0 {
-			writeJSON(w, http.StatusOK, "application/json", health{Status: "ready"})
-			return
+			return c.answer(http.StatusOK, health{Status: "ready"})
 		}
-		e := entryOf(r.Context())
 		reasons := make([]queue.Problem, len(problems))
 		for i, p := range problems {
-			e.err = errors.Join(e.err, errors.New(p.Code+": "+p.Reason))
+			c.entry.err = errors.Join(c.entry.err, errors.New(p.Code+": "+p.Reason))
 			reasons[i] = public(p)
 		}
-		e.code = "unready"
-		writeJSON(w, http.StatusServiceUnavailable, "application/json", health{"unready", reasons})
+		c.entry.code = "unready"
+		return c.answer(http.StatusServiceUnavailable, health{"unready", reasons})
 	}
 }
 

@@ -35,7 +35,7 @@ func TestQueueErrors(t *testing.T) {
 		{queue.ErrLayout, 503, "layout-too-new", "warn"},
 		{queue.ErrExists, 500, "internal", "error"}, // of an id that was made up this moment
 		{errors.New("something new"), 500, "internal", "error"},
-		{&queue.InvalidError{Field: "id", Reason: "must not be"}, 500, "internal", "error"}, // no field of the client's
+		{&queue.InvalidError{Field: "traceparent", Reason: "must not be"}, 500, "internal", "error"}, // no field of the client's
 	} {
 		h, log := newAPI(t, &fakeQueue{err: fmt.Errorf("%w: dial %s", tc.err, secretText)})
 		w := post(t, h, `{}`)

@@ -55,6 +55,7 @@ func TestRegisterMakesTheJob(t *testing.T) {
 			if len(q.jobs) != 1 {
 				t.Fatalf("%d jobs", len(q.jobs))
 			}
+			tc.want.Subject = "tester"
 			if got, want := fmt.Sprintf("%+v", q.jobs[0]), fmt.Sprintf("%+v", tc.want); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}

@@ -1,25 +1,44 @@
 // Package api takes jobs in over HTTP and hands them to a queue. It knows neither Redis nor the worker.
 //
-// A request passes: log.go (id, one line, recover) → server.go (route, method) → token.go (who asks) → body.go (strict
-// JSON) → register.go (fields, enqueue). Whatever goes wrong on the way becomes an answer in problem.go, in one table.
+// A request passes: log.go (id, one line, recover) → routes.go (the table of routes; route, method, scope) → token.go (who
+// asks) → query.go, body.go (strict query, strict JSON) → the handler, in the file of its resource: register.go, bulk.go,
+// jobs.go, queues.go, workers.go. Whatever goes wrong on the way becomes an answer in problem.go, in one table.
 package api
 
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 
 	"github.com/punctualq/punctual/queue"
 )
 
-// Queue is what the API needs of a queue; *queue.Client has it. Both calls return when their context ends.
+// Queue is what the API needs of a queue; *queue.Client has it, and says what each call promises. All return when their
+// context ends.
 type Queue interface {
 	Enqueue(ctx context.Context, job queue.NewJob) (queue.Enqueued, error)
+	EnqueueMany(ctx context.Context, jobs []queue.NewJob) ([]queue.Enqueued, error)
+
+	Get(ctx context.Context, queue, id string) (queue.Info, error)
+	List(ctx context.Context, queue string, l queue.Listing) (queue.Page, error)
+	Cancel(ctx context.Context, queue, id string) (queue.State, error)
+	Reschedule(ctx context.Context, queue, id string, when queue.When) (time.Time, error)
+	Redrive(ctx context.Context, queue, id string) error
+	Edit(ctx context.Context, queue, id string, change queue.Changes) (queue.Info, error)
+
+	Overview(ctx context.Context, queue string) (queue.Overview, error)
+	Overviews(ctx context.Context) ([]queue.Overview, error)
+	Pause(ctx context.Context, queue string) (changed bool, err error)
+	Resume(ctx context.Context, queue string) (changed bool, err error)
+	RedriveAll(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
+	Purge(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
+
+	Workers(ctx context.Context) ([]queue.WorkerState, error)
+	Quiet(ctx context.Context, worker string) error
+	Stop(ctx context.Context, worker string) error
+
 	Health(ctx context.Context) []queue.Problem
 }
 
@@ -41,49 +60,17 @@ const (
 // connection or hangs, and 200 ms are left for all the rest.
 const queueTimeout = 800 * time.Millisecond
 
-// New makes the handler of the API process: registration and probes. It refuses a secret that is too short.
+// New makes the handler of the API process: all routes, and the probes. It refuses a secret that is too short.
 func New(q Queue, c Config) (http.Handler, error) {
 	tokens, err := newVerifier(c)
 	if err != nil {
 		return nil, err
 	}
-	routes := newRoutes()
-	routes.Handle(pathRegister, byMethod{http.MethodPost: &registrar{queue: q, tokens: tokens}})
-	addProbes(routes, q.Health)
-	return observe(c.Logger, routes), nil
+	s := &service{queue: q}
+	return observe(c.Logger, newRouter(s.routes(), tokens)), nil
 }
 
-// newRoutes makes a router that answers what it does not know with a problem. It does not redirect an unclean path: a POST
-// that is redirected loses its body in most clients.
-func newRoutes() *mux.Router {
-	r := mux.NewRouter().SkipClean(true)
-	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
-	return r
-}
-
-// byMethod is all that one path answers. It exists because a 405 must name the methods that are allowed, which the router
-// does not do.
-type byMethod map[string]http.Handler
-
-func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h, ok := m[r.Method]; ok {
-		h.ServeHTTP(w, r)
-		return
-	}
-	allowed := []string{http.MethodOptions}
-	for method := range m {
-		allowed = append(allowed, method)
-	}
-	slices.Sort(allowed)
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	if r.Method == http.MethodOptions {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	fail(w, r, errMethod)
-}
-
-// Server makes a server that no client can hold for long: the body of a registration is small, and so are its headers.
+// Server makes a server that no client can hold for long: bodies are small, and so are headers.
 func Server(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,

@@ -13,7 +13,7 @@ import (
 func TestRoutesThatAreNotThere(t *testing.T) {
 	h, _ := newAPI(t, &fakeQueue{})
 	for _, path := range []string{"/", "/api", "/api/dm-jobqueue/register/", "//api/dm-jobqueue/register", "/api/../livez",
-		"/api/dm-jobqueue/Register", "/api/dm-jobqueue/jobs/" + testJobID, "/livez/x"} {
+		"/api/dm-jobqueue/Register", "/api/dm-jobqueue/jobs/", "/api/dm-jobqueue/queues/a/b", "/livez/x"} {
 		r := request(t, `{}`)
 		r.URL.Path = path
 		wantProblem(t, do(h, r), 404, "not-found")
@@ -24,6 +24,8 @@ func TestMethodsThatAreNotAllowed(t *testing.T) {
 	h, _ := newAPI(t, &fakeQueue{})
 	for path, methods := range map[string]string{
 		"/api/dm-jobqueue/register": "OPTIONS, POST",
+		"/api/dm-jobqueue/jobs":     "GET, HEAD, OPTIONS",
+		"/api/dm-jobqueue/jobs/x":   "DELETE, GET, HEAD, OPTIONS, PATCH",
 		"/livez":                    "GET, HEAD, OPTIONS",
 		"/readyz":                   "GET, HEAD, OPTIONS",
 	} {

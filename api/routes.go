@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// route is one method of one path.
+type route struct {
+	method   string
+	template string   // of the path, as the router writes it
+	scope    string   // that the token must have; "": no token is asked for
+	unscoped bool     // a token without the claim scope is let in, too: the handler keeps it to its own
+	query    []string // the parameters that it takes; nil: those of others are none of its business
+	tells    tells
+	handle   func(*call) error
+}
+
+// service has the handlers.
+type service struct{ queue Queue }
+
+// routes is the one table of what the API answers. GET stands for HEAD as well.
+func (s *service) routes() []route {
+	const job, queueOf, workerOf = pathBase + "/jobs/{id}", pathBase + "/queues/{queue}", pathBase + "/workers/{worker}"
+	none, inQueue := []string{}, []string{"queue"}
+	return append([]route{
+		{"POST", pathRegister, scopeWrite, true, nil, tellsRegister, s.register},
+		{"POST", pathRegister + "/bulk", scopeWrite, true, none, tellsRegister, s.registerBulk},
+
+		{"GET", pathBase + "/jobs", scopeRead, true, []string{"queue", "state", "type", "limit", "cursor"}, tellsRead, s.listJobs},
+		{"GET", job, scopeRead, true, inQueue, tellsRead, s.getJob},
+		{"DELETE", job, scopeWrite, false, inQueue, tellsCancel, s.cancelJob},
+		{"PATCH", job, scopeWrite, false, inQueue, tellsEdit, s.editJob},
+		{"POST", job + "/run", scopeWrite, false, inQueue, tellsReschedule, s.runJob},
+		{"POST", job + "/reschedule", scopeWrite, false, inQueue, tellsReschedule, s.rescheduleJob},
+		{"POST", job + "/redrive", scopeWrite, false, inQueue, tellsRedrive, s.redriveJob},
+
+		{"GET", pathBase + "/queues", scopeRead, false, none, tellsRead, s.listQueues},
+		{"GET", queueOf, scopeRead, false, none, tellsRead, s.getQueue},
+		{"POST", queueOf + "/pause", scopeAdmin, false, none, tellsPause, s.pauseQueue},
+		{"POST", queueOf + "/resume", scopeAdmin, false, none, tellsResume, s.resumeQueue},
+		{"POST", queueOf + "/redrive", scopeAdmin, false, none, tellsRedriveAll, s.redriveQueue},
+		{"POST", queueOf + "/purge", scopeAdmin, false, none, tellsPurge, s.purgeQueue},
+
+		{"GET", pathBase + "/workers", scopeRead, false, none, tellsRead, s.listWorkers},
+		{"POST", workerOf + "/quiet", scopeWorkers, false, none, tellsWorker, s.quietWorker},
+		{"POST", workerOf + "/stop", scopeWorkers, false, none, tellsWorker, s.stopWorker},
+
+		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, s.stats},
+	}, probes(s.queue.Health)...)
+}
+
+// newRouter answers the routes, and with a problem what it does not know. It does not redirect an unclean path: a POST that is
+// redirected loses its body in most clients. It matches paths as they were sent: a %2F in an id is part of the id.
+func newRouter(routes []route, tokens *verifier) *mux.Router {
+	r := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
+	paths := map[string]byMethod{}
+	for _, rt := range routes {
+		methods, known := paths[rt.template]
+		if !known {
+			methods = byMethod{}
+			paths[rt.template] = methods
+			r.Handle(rt.template, methods)
+		}
+		methods[rt.method] = rt.handler(tokens)
+		if rt.method == http.MethodGet {
+			methods[http.MethodHead] = methods[http.MethodGet]
+		}
+	}
+	return r
+}
+
+// byMethod is all that one path answers. It exists because a 405 must name the methods that are allowed, which the router
+// does not do.
+type byMethod map[string]http.Handler
+
+func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, ok := m[r.Method]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	allowed := []string{http.MethodOptions}
+	for method := range m {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	fail(w, r, errMethod)
+}
+
+// call is one request that has found its route.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	entry  *entry
+	caller caller
+	query  map[string]string // a parameter that is absent is ""; none that is there is
+}
+
+func (rt *route) handler(tokens *verifier) http.Handler {
+	route := *rt
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: w, r: r, entry: entryOf(r.Context())}
+		c.entry.route, c.entry.tells = &route, route.tells
+		err := route.admit(c, tokens)
+		if err == nil {
+			err = route.handle(c)
+		}
+		if err != nil {
+			fail(w, r, err)
+		}
+	})
+}
+
+// admit finds out who asks and whether he may, and reads the query.
+func (rt *route) admit(c *call, tokens *verifier) (err error) {
+	if rt.scope != "" {
+		if c.caller, err = tokens.caller(c.r.Header); err != nil {
+			return err
+		}
+		c.entry.subject = c.caller.subject
+		if !c.caller.may(rt.scope) && (c.caller.scoped || !rt.unscoped) {
+			return refuse(errForbidden, "this needs a token with the scope "+rt.scope)
+		}
+	}
+	if rt.query != nil {
+		c.query, err = readQuery(c.r.URL.RawQuery, rt.query)
+	}
+	return err
+}
+
+// context bounds what the request waits for the queue. A client that goes away must not leave a change of unknown outcome
+// behind: only reads are cut off with it.
+func (c *call) context() (context.Context, context.CancelFunc) {
+	ctx := c.r.Context()
+	if !c.reads() {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return context.WithTimeout(ctx, queueTimeout)
+}
+
+func (c *call) reads() bool { return c.entry.route.method == http.MethodGet }
+
+func (c *call) answer(status int, v any) error {
+	writeJSON(c.w, status, "application/json", v)
+	return nil
+}
+
+// pathVar returns a part of the path, decoded; "" if it is not at most some printable characters of ASCII, as all names are.
+func (c *call) pathVar(name string, most int) string {
+	s, err := url.PathUnescape(mux.Vars(c.r)[name])
+	if err != nil || len(s) > most || strings.ContainsFunc(s, func(r rune) bool { return r < '!' || r > '~' }) {
+		return ""
+	}
+	return s
+}
+
+// permit refuses a queue that the token does not name.
+func (c *call) permit(name string) error {
+	if !c.caller.sees(name) {
+		return refuse(errForbidden, "the claim queues of the token does not name the queue "+name)
+	}
+	return nil
+}
+
+// isQueueName asks the queue, so that the rule stands in one place.
+func isQueueName(name string) bool {
+	return name != "" && queue.NewJob{ID: "x", Queue: name}.Validate() == nil
+}

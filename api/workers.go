@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/punctualq/punctual/queue"
+)
+
+// workerJSON is a registered worker.
+type workerJSON struct {
+	Worker      string `json:"worker"`
+	Queue       string `json:"queue"`
+	Host        string `json:"host"`
+	PID         int    `json:"pid"`
+	Build       string `json:"build"`
+	Started     moment `json:"started_at"`
+	Concurrency int    `json:"concurrency"`
+	Processing  int    `json:"processing"`
+	LastBeat    moment `json:"last_heartbeat"`
+	Living      bool   `json:"living"`
+	Order       string `json:"order"` // "" if it was told nothing
+	Stuck       int    `json:"stuck"`
+}
+
+// listWorkers answers GET /api/dm-jobqueue/workers.
+func (s *service) listWorkers(c *call) error {
+	ctx, cancel := c.context()
+	defer cancel()
+	all, err := s.queue.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	workers := []workerJSON{}
+	for _, w := range all {
+		if c.caller.sees(w.Queue) {
+			workers = append(workers, workerJSON{w.ID, w.Queue, w.Host, w.PID, w.Build, moment(w.Started), w.Concurrency,
+				w.Processing, moment(w.LastBeat), w.Living, w.Order, w.Stuck})
+		}
+	}
+	return c.answer(http.StatusOK, map[string]any{"workers": workers})
+}
+
+// quietWorker answers POST /api/dm-jobqueue/workers/{worker}/quiet.
+func (s *service) quietWorker(c *call) error {
+	touched := func(w, named queue.WorkerState) bool { return w.ID == named.ID }
+	return s.order(c, "quiet", s.queue.Quiet, touched)
+}
+
+// stopWorker answers POST /api/dm-jobqueue/workers/{worker}/stop. It stops a process, which may be a worker of other queues, too.
+func (s *service) stopWorker(c *call) error {
+	touched := func(w, named queue.WorkerState) bool { return w.Host == named.Host && w.PID == named.PID }
+	return s.order(c, "stop", s.queue.Stop, touched)
+}
+
+type orderJSON struct {
+	Worker string `json:"worker"`
+	Order  string `json:"order"`
+}
+
+func (s *service) order(c *call, order string, tell func(context.Context, string) error, touched func(w, named queue.WorkerState) bool) error {
+	id := c.pathVar("worker", 512)
+	if id == "" {
+		return queue.ErrNoWorker
+	}
+	if _, err := c.readOptional(); err != nil {
+		return err
+	}
+	ctx, cancel := c.context()
+	defer cancel()
+	if err := s.permitWorker(ctx, c, id, touched); err != nil {
+		return err
+	}
+	if err := tell(ctx, id); err != nil {
+		return err
+	}
+	return c.answer(http.StatusAccepted, orderJSON{id, order})
+}
+
+// permitWorker refuses a worker whose order would touch a queue that the token does not name.
+func (s *service) permitWorker(ctx context.Context, c *call, id string, touched func(w, named queue.WorkerState) bool) error {
+	if !c.caller.limited {
+		return nil
+	}
+	all, err := s.queue.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, named := range all {
+		if named.ID != id {
+			continue
+		}
+		for _, w := range all {
+			if touched(w, named) && !c.caller.sees(w.Queue) {
+				return refuse(errForbidden, "this would touch a queue that the claim queues of the token does not name")
+			}
+		}
+		return nil
+	}
+	return queue.ErrNoWorker
+}
