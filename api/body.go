@@ -24,8 +24,6 @@ const (
 	maxNesting = 1000
 	// parserNesting is where encoding/json gives up.
 	parserNesting = 10_000
-
-	example = `{"message": "Hello", "delay_seconds": 60}`
 )
 
 // readBody reads a JSON body of at most some bytes. What it cannot take is a refusal that says what to send instead.
@@ -65,14 +63,6 @@ func (c *call) readObject(names ...string) (*form, error) {
 	return &form{members: members, names: names}, err
 }
 
-// readOptional is readObject for a route that needs no body: none is an object of no members.
-func (c *call) readOptional(names ...string) (*form, error) {
-	if c.r.ContentLength == 0 {
-		return &form{names: names}, nil
-	}
-	return c.readObject(names...)
-}
-
 // parseObject is parseMembers, and a member that is null counts as absent.
 func parseObject(body []byte, names []string) (map[string]json.RawMessage, error) {
 	members, err := parseMembers(body, names)
@@ -85,7 +75,7 @@ func parseObject(body []byte, names []string) (map[string]json.RawMessage, error
 // after the object.
 func parseMembers(body []byte, names []string) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, refuse(errMalformed, "the body is empty: send a JSON object such as "+example+", or {} for all defaults")
+		return nil, refuse(errMalformed, "the body is empty: send a JSON object, {} for all defaults")
 	}
 	if !utf8.Valid(body) {
 		return nil, refuse(errMalformed, "the body is not valid UTF-8: encode it as UTF-8")
@@ -103,7 +93,7 @@ func parseMembers(body []byte, names []string) (map[string]json.RawMessage, erro
 	if start, err := dec.Token(); err != nil {
 		return nil, broken(err)
 	} else if start != json.Delim('{') {
-		return nil, refuse(errMalformed, "the body must be a JSON object such as "+example)
+		return nil, refuse(errMalformed, "the body must be a JSON object")
 	}
 	members := map[string]json.RawMessage{}
 	for dec.More() {
@@ -138,10 +128,7 @@ func unknownField(name string, names []string) error {
 	if len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "") + "…"
 	}
-	detail := fmt.Sprintf("there is no field %q: this route takes none", name)
-	if len(names) > 0 {
-		detail = fmt.Sprintf("there is no field %q: the fields are %s", name, strings.Join(names, ", "))
-	}
+	detail := fmt.Sprintf("there is no field %q: the fields are %s", name, strings.Join(names, ", "))
 	if i := slices.IndexFunc(names, func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
 		detail = fmt.Sprintf("there is no field %q: write %q", name, names[i])
 	}

@@ -64,13 +64,13 @@ func (s *service) registerBulk(c *call) error {
 				x.err = s.refused(ctx, x.job, x.f, x.err)
 			}
 		}
-		results[i] = c.bulkResult(x, one)
+		results[i] = c.bulkResult(i, x, one)
 	}
 	return c.answer(http.StatusOK, map[string]any{"results": results})
 }
 
 // bulkResult tells of one job, and notes for the log what is worth it.
-func (c *call) bulkResult(x candidate, done queue.Enqueued) bulkResult {
+func (c *call) bulkResult(i int, x candidate, done queue.Enqueued) bulkResult {
 	if x.err == nil {
 		c.entry.jobs++
 		return bulkResult{Status: http.StatusCreated, JobID: done.ID, Replayed: done.Replayed}
@@ -80,10 +80,12 @@ func (c *call) bulkResult(x candidate, done queue.Enqueued) bulkResult {
 		t = tellsRepeatable
 	}
 	p := c.entry.problemOf(x.err, t, done.ID)
+	for n := range p.Errors {
+		p.Errors[n].Pointer = fmt.Sprintf("/jobs/%d%s", i, p.Errors[n].Pointer)
+	}
 	if p.Status >= 500 && c.entry.err == nil {
 		c.entry.err, c.entry.code = x.err, p.Code // the first will do
 	}
-	retryAfter(c.w.Header(), p.Status)
 	return bulkResult{Status: p.Status, Problem: p}
 }
 

@@ -52,17 +52,21 @@ func (f *form) text(field string, raw json.RawMessage) (s string, ok bool) {
 	return s, true
 }
 
-// integer returns a field that is an integer, cut to -1 and limit + 1, so that no arithmetic on it can overflow. 1.0, 1e2 and
-// "1" are no integers: what looks like a mistake is not guessed at.
+// integer returns a field that is an integer, see number.
 func (f *form) integer(field string, absent, limit int64) int64 {
-	raw, ok := f.members[field]
-	if !ok {
-		return absent
+	if raw, ok := f.members[field]; ok {
+		return f.number(field, raw, absent, limit)
 	}
+	return absent
+}
+
+// number reads an integer, cut to -1 and limit + 1, so that no arithmetic on it can overflow. 1.0, 1e2 and "1" are no integers:
+// what looks like a mistake is not guessed at. field may be a path.
+func (f *form) number(field string, raw json.RawMessage, wrong, limit int64) int64 {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // a number that is too big comes back as the biggest there is
 		f.refuse(field, "must be an integer, without quotes, fraction or exponent")
-		return absent
+		return wrong
 	}
 	return min(max(n, -1), limit+1)
 }
@@ -84,20 +88,9 @@ func (f *form) seconds(field string, raw json.RawMessage) time.Duration {
 	return d
 }
 
-// positive is seconds of which 0 makes no sense; 0 if the field is absent.
-func (f *form) positive(field string) time.Duration {
-	if !f.has(field) {
-		return 0
-	}
-	return f.above0(field, f.members[field])
-}
-
-func (f *form) above0(field string, raw json.RawMessage) time.Duration {
-	d := f.seconds(field, raw)
-	if d == 0 {
-		f.refuse(field, "must be more than 0")
-	}
-	return d
+// whole returns a field that is a whole number of seconds.
+func (f *form) whole(field string, absent int64) time.Duration {
+	return time.Duration(f.integer(field, absent, int64(queue.MaxDelay/time.Second))) * time.Second
 }
 
 // moment returns a field that is a time; zero if it is absent.

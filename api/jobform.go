@@ -25,12 +25,9 @@ var fieldNames = []string{"message", "delay_seconds", "max_retry", "type", "payl
 // job makes the job.
 func (f *form) job() queue.NewJob {
 	job := queue.NewJob{ID: f.jobID(), Queue: f.name("queue"), Type: f.name("type"), MaxRetry: f.maxRetry(),
-		Timeout: f.positive("timeout_seconds"), Expires: f.positive("expires_in_seconds"),
+		Timeout: f.whole("timeout_seconds", 0), Retention: f.whole("retention_seconds", 0), Expires: f.whole("expires_in_seconds", 0),
 		Backoff: f.backoff(), Metadata: f.texts("metadata"), Unique: f.unique()}
 	job.Delay, job.At = f.due(defaultDelay)
-	if f.has("retention_seconds") {
-		job.Retention = f.seconds("retention_seconds", f.members["retention_seconds"])
-	}
 	job.Payload = f.payload()
 	if message, ok := f.members["message"]; ok && job.Type != "" && job.Type != queue.DefaultType {
 		f.refuse("message", `belongs to jobs of type "message": put it into payload, or leave type out`)
@@ -71,7 +68,7 @@ func (f *form) due(absent int64) (time.Duration, time.Time) {
 		}
 		return 0, f.moment("run_at")
 	}
-	return time.Duration(f.integer("delay_seconds", absent, int64(queue.MaxDelay/time.Second))) * time.Second, time.Time{}
+	return f.whole("delay_seconds", absent), time.Time{}
 }
 
 // backoff returns the delays before retries; nil if the worker's are to be taken.
@@ -86,7 +83,10 @@ func (f *form) backoff() *queue.Backoff {
 	switch b.Kind {
 	case "exponential":
 		takes = []string{"kind", "base_seconds", "cap_seconds"}
-		b.Base, b.Cap = f.delay(members, "base_seconds"), f.delay(members, "cap_seconds")
+		b.Base = f.delay(members, "base_seconds")
+		if _, ok := members["cap_seconds"]; ok {
+			b.Cap = f.delay(members, "cap_seconds")
+		}
 	case "fixed":
 		takes = []string{"kind", "seconds"}
 		b.Base = f.delay(members, "seconds")
@@ -111,7 +111,11 @@ func (f *form) delay(members map[string]json.RawMessage, name string) time.Durat
 		f.refuse("backoff/"+name, "must be there: a number of seconds")
 		return time.Second
 	}
-	return f.above0("backoff/"+name, raw)
+	d := f.seconds("backoff/"+name, raw)
+	if d == 0 && name != "seconds" { // the queue would take 0 for its default
+		f.refuse("backoff/"+name, "must be more than 0")
+	}
+	return d
 }
 
 func (f *form) delays(raw json.RawMessage) []time.Duration {
@@ -127,7 +131,7 @@ func (f *form) delays(raw json.RawMessage) []time.Duration {
 	return all
 }
 
-// unique returns the right to a key; nil if none is wanted. It is held until the job is done, unless told otherwise.
+// unique returns the right to a key; nil if none is wanted.
 func (f *form) unique() *queue.Unique {
 	members, ok := f.object("unique", "key", "until")
 	if !ok {
@@ -141,12 +145,14 @@ func (f *form) unique() *queue.Unique {
 	}
 	until, given := members["until"]
 	switch {
-	case !given:
-		u.Until = "done"
-	case until[0] != '"':
-		u.For = f.above0("unique/until", until)
-	case json.Unmarshal(until, &u.Until) != nil || u.Until != "start" && u.Until != "done":
+	case !given || until[0] == '"' && (json.Unmarshal(until, &u.Until) != nil || u.Until != "start" && u.Until != "done"):
 		f.refuse("unique/until", "must be start, done, or a number of seconds")
+	case until[0] != '"':
+		if n := f.number("unique/until", until, 1, int64(queue.MaxDelay/time.Second)); n > 0 {
+			u.For = time.Duration(n) * time.Second
+		} else {
+			f.refuse("unique/until", "must be more than 0")
+		}
 	}
 	return &u
 }

@@ -66,7 +66,7 @@ type uniqueJSON struct {
 type failureJSON struct {
 	Error   string `json:"error"`
 	At      moment `json:"at,omitzero"`
-	Attempt int    `json:"attempt,omitempty"`
+	Attempt int    `json:"attempt"`
 	Worker  string `json:"worker,omitempty"`
 	TookMS  int64  `json:"took_ms"`
 }

@@ -24,7 +24,7 @@ func (c *call) one() (name, id string, err error) {
 	if name, err = c.queueName(); err != nil {
 		return "", "", err
 	}
-	if id = c.pathVar("id", 128); id == "" {
+	if id = c.pathVar("job_id", 128); id == "" {
 		return "", "", queue.ErrNotFound // no job can be called so
 	}
 	c.entry.jobID = id
@@ -64,7 +64,7 @@ type jobsPage struct {
 	Next string    `json:"next_cursor,omitempty"`
 }
 
-// getJob answers GET /api/dm-jobqueue/jobs/{id}. The job of somebody else is not there for who may read only his own.
+// getJob answers GET /api/dm-jobqueue/jobs/{job_id}. The job of somebody else is not there for who may read only his own.
 func (s *service) getJob(c *call) error {
 	subject, err := c.ownSubject()
 	if err != nil {
@@ -92,13 +92,10 @@ type jobStatus struct {
 	Status string `json:"status"`
 }
 
-// cancelJob answers DELETE /api/dm-jobqueue/jobs/{id}.
+// cancelJob answers DELETE /api/dm-jobqueue/jobs/{job_id}.
 func (s *service) cancelJob(c *call) error {
 	name, id, err := c.one()
 	if err != nil {
-		return err
-	}
-	if _, err := c.readOptional(); err != nil {
 		return err
 	}
 	ctx, cancel := c.context()
@@ -113,13 +110,10 @@ func (s *service) cancelJob(c *call) error {
 	return c.answer(http.StatusOK, jobStatus{id, "cancelled"})
 }
 
-// redriveJob answers POST /api/dm-jobqueue/jobs/{id}/redrive.
+// redriveJob answers POST /api/dm-jobqueue/jobs/{job_id}/redrive.
 func (s *service) redriveJob(c *call) error {
 	name, id, err := c.one()
 	if err != nil {
-		return err
-	}
-	if _, err := c.readOptional(); err != nil {
 		return err
 	}
 	ctx, cancel := c.context()

@@ -6,20 +6,16 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// runJob answers POST /api/dm-jobqueue/jobs/{id}/run.
+// runJob answers POST /api/dm-jobqueue/jobs/{job_id}/run.
 func (s *service) runJob(c *call) error {
 	name, id, err := c.one()
 	if err != nil {
 		return err
 	}
-	f, err := c.readOptional()
-	if err != nil {
-		return err
-	}
-	return s.moveDue(c, f, name, id, queue.When{})
+	return s.moveDue(c, &form{}, name, id, queue.When{})
 }
 
-// rescheduleJob answers POST /api/dm-jobqueue/jobs/{id}/reschedule.
+// rescheduleJob answers POST /api/dm-jobqueue/jobs/{job_id}/reschedule.
 func (s *service) rescheduleJob(c *call) error {
 	name, id, err := c.one()
 	if err != nil {
@@ -54,7 +50,7 @@ type dueJSON struct {
 	Due   moment `json:"due_at"`
 }
 
-// editJob answers PATCH /api/dm-jobqueue/jobs/{id}. Unlike elsewhere null says something: it takes the payload or the metadata away.
+// editJob answers PATCH /api/dm-jobqueue/jobs/{job_id}. Unlike elsewhere null says something: it takes the payload or the metadata away.
 func (s *service) editJob(c *call) error {
 	name, id, err := c.one()
 	if err != nil {

@@ -40,7 +40,7 @@ type kind struct {
 // kinds is the one table from error to answer; the first match counts. An error may wrap several: "it may have run" is then
 // the careful answer, and a deadline alone does not say that nothing was sent.
 var kinds = []kind{
-	{errMalformed, 400, "malformed-body", "send one JSON object such as " + example},
+	{errMalformed, 400, "malformed-body", "send one JSON object"},
 	{errUnknownField, 400, "unknown-field", "leave out the field that this route does not have"},
 	{errDuplicate, 400, "duplicate-field", "send each field once"},
 	{errQuery, 400, "invalid-query", "correct the query"},

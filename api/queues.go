@@ -18,8 +18,8 @@ type queueJSON struct {
 	Processing int    `json:"processing"`
 	Dead       int    `json:"dead"`
 	Done       int    `json:"done"`
-	OldestDue  moment `json:"oldest_due"` // null if nothing is due
-	NextDue    moment `json:"next_due"`   // null if nothing waits for its time
+	OldestDue  moment `json:"oldest_due,omitzero"` // absent if nothing is due
+	NextDue    moment `json:"next_due,omitzero"`   // absent if nothing waits for its time
 	LatenessMS int64  `json:"lateness_ms"`
 	Paused     bool   `json:"paused"`
 	Workers    int    `json:"workers"`
@@ -98,9 +98,6 @@ func (c *call) setPaused(paused bool, do func(context.Context, string) (bool, er
 	if err != nil {
 		return err
 	}
-	if _, err := c.readOptional(); err != nil {
-		return err
-	}
 	ctx, cancel := c.context()
 	defer cancel()
 	changed, err := do(ctx, name)
@@ -131,7 +128,7 @@ func (c *call) moveMany(do func(context.Context, string, queue.Filter) (queue.Mo
 	if err != nil {
 		return err
 	}
-	f, err := c.readOptional(fields...)
+	f, err := c.readObject(fields...)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,11 +29,11 @@ type service struct{ queue Queue }
 
 // routes is the one table of what the API answers. GET stands for HEAD as well.
 func (s *service) routes() []route {
-	const job, queueOf, workerOf = pathBase + "/jobs/{id}", pathBase + "/queues/{queue}", pathBase + "/workers/{worker}"
+	const job, queueOf, workerOf = pathBase + "/jobs/{job_id}", pathBase + "/queues/{queue}", pathBase + "/workers/{worker}"
 	none, inQueue := []string{}, []string{"queue"}
 	return append([]route{
 		{"POST", pathRegister, scopeWrite, true, nil, tellsRegister, s.register},
-		{"POST", pathRegister + "/bulk", scopeWrite, true, none, tellsRegister, s.registerBulk},
+		{"POST", pathRegister + "/bulk", scopeWrite, true, nil, tellsRegister, s.registerBulk},
 
 		{"GET", pathBase + "/jobs", scopeRead, true, []string{"queue", "state", "type", "limit", "cursor"}, tellsRead, s.listJobs},
 		{"GET", job, scopeRead, true, inQueue, tellsRead, s.getJob},
@@ -124,13 +125,18 @@ func (rt *route) handler(tokens *verifier) http.Handler {
 	})
 }
 
+// maxSubject is what the record of a job takes.
+const maxSubject = 256
+
 // admit finds out who asks and whether he may, and reads the query.
 func (rt *route) admit(c *call, tokens *verifier) (err error) {
 	if rt.scope != "" {
 		if c.caller, err = tokens.caller(c.r.Header); err != nil {
 			return err
 		}
-		c.entry.subject = c.caller.subject
+		if c.entry.subject = c.caller.subject; len(c.caller.subject) > maxSubject {
+			return fmt.Errorf("%w: sub is over %d bytes", errUnauthorized, maxSubject)
+		}
 		if !c.caller.may(rt.scope) && (c.caller.scoped || !rt.unscoped) {
 			return refuse(errForbidden, "this needs a token with the scope "+rt.scope)
 		}

@@ -63,9 +63,6 @@ func (s *service) order(c *call, order string, tell func(context.Context, string
 	if id == "" {
 		return queue.ErrNoWorker
 	}
-	if _, err := c.readOptional(); err != nil {
-		return err
-	}
 	ctx, cancel := c.context()
 	defer cancel()
 	if err := s.permitWorker(ctx, c, id, touched); err != nil {
