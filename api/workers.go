@@ -14,10 +14,10 @@ type workerJSON struct {
 	Host        string `json:"host"`
 	PID         int    `json:"pid"`
 	Build       string `json:"build"`
-	Started     moment `json:"started_at"`
+	Started     moment `json:"started_at,omitzero"`
 	Concurrency int    `json:"concurrency"`
 	Processing  int    `json:"processing"`
-	LastBeat    moment `json:"last_heartbeat"`
+	LastBeat    moment `json:"last_heartbeat,omitzero"`
 	Living      bool   `json:"living"`
 	Order       string `json:"order"` // "" if it was told nothing
 	Stuck       int    `json:"stuck"`
