@@ -97,7 +97,9 @@ func TestJobAsJSON(t *testing.T) {
 	dead.Unique = &queue.Unique{Key: "k", For: time.Minute}
 	done := bare
 	done.State, done.Finished, done.Backoff = queue.Done, noon, &queue.Backoff{Kind: "fixed", Base: 0}
-	between := func(a, b string) string { return strings.NewReplacer(`"processing"`, a, `"errors"`, b+`,"errors"`).Replace(bareJSON) }
+	between := func(a, b string) string {
+		return strings.NewReplacer(`"processing"`, a, `"errors"`, b+`,"errors"`).Replace(bareJSON)
+	}
 	for name, tc := range map[string]struct {
 		info queue.Info
 		want string

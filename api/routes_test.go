@@ -59,7 +59,9 @@ func runRows(t *testing.T, rows []row) {
 				tc.queue = &fakeQueue{}
 			}
 			h, _ := newAPI(t, tc.queue)
-			w := do(h, ask(t, tc.method, base+tc.path, tc.body, tc.claims))
+			r := ask(t, tc.method, base+tc.path, tc.body, tc.claims)
+			r.Header.Set("X-Request-Id", "id")
+			w := do(h, r)
 			if tc.status >= 400 {
 				code, more, _ := strings.Cut(tc.want, " ")
 				wantProblem(t, w, tc.status, code)
