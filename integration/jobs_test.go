@@ -48,7 +48,7 @@ func TestJobsAsAUserSeesThem(t *testing.T) {
 		if early, late := before.Add(180*time.Second).UnixMilli(), redisNow(t, c).Add(180*time.Second).UnixMilli()+1; due < early || due > late {
 			t.Errorf("default due time %d, want between %d and %d: 180 s", due, early, late)
 		}
-		if got := c.HGet(t.Context(), "punctual:{default}:jobs", id).Val(); got != `{"type":"message","payload":"Job executed successfully"}` {
+		if got := c.HGet(t.Context(), "punctual:{default}:jobs", id).Val(); got != `{"type":"message","subject":"test","payload":"Job executed successfully"}` {
 			t.Errorf("the record is %s", got)
 		}
 		zero := server.mustRegister(t, `{"message": "tab\there", "delay_seconds": 0, "max_retry": 0}`)
