@@ -18,6 +18,10 @@ func FuzzRegister(f *testing.F) {
 		`{"message":"a","message":"b"}`, `{"message":"a"}{}`, "{\"message\":\"\xff\"}", `{"payload":` + strings.Repeat("[", 10_001) + `}`,
 		`{"payload":` + strings.Repeat(`{"a":`, 1000) + `1` + strings.Repeat("}", 1000) + `}`, `{"message":"\u2028\ud83d\ude00\ufffe"}`,
 		`{"payload":"\u003c\u2028` + "\u2028" + `","message":" "}`, `{"type":"","queue":""}`, `{"payload":-0e-0}`, `{"a":`, "\ufeff{}",
+		`{"run_at":"2030-01-31T12:00:00.5+01:00","job_id":"a/b","timeout_seconds":1,"retention_seconds":2,"expires_in_seconds":3}`,
+		`{"backoff":{"kind":"list","seconds":[0.5,-1,1e3]},"metadata":{"a":"\ud800","b":""},"unique":{"key":"k","until":60}}`,
+		`{"backoff":{"kind":"exponential","base_seconds":0.001,"cap_seconds":99999999999999999999},"unique":{"key":"k","until":"start"}}`,
+		`{"run_at":"0000-01-01T00:00:00Z"}`, `{"run_at":"9999-12-31T23:59:60Z","backoff":{"kind":"fixed","seconds":[]}}`, `{"metadata":{"a":{"b":[]}}}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -85,3 +89,23 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header       { return d.header }
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) WriteHeader(int)             {}
+
+// FuzzIdempotencyKey: what is taken is a key of printable characters, and is taken again in quotes as the same key.
+func FuzzIdempotencyKey(f *testing.F) {
+	for _, given := range []string{``, `""`, `"a"`, `a`, `"a\"b\\"`, `"a`, `a;b`, `"a";b`, "\"\x00\"", "é", `"` + strings.Repeat("x", 129) + `"`} {
+		f.Add(given)
+	}
+	f.Fuzz(func(t *testing.T, given string) {
+		key, err := idempotencyKey(http.Header{"Idempotency-Key": {given}})
+		if err != nil {
+			return
+		}
+		if key == "" || len(key) > 128 || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q gives the key %q", given, key)
+		}
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+		if again, err := idempotencyKey(http.Header{"Idempotency-Key": {quoted}}); err != nil || again != key {
+			t.Errorf("%q gives %q, and %s gives %q: %v", given, key, quoted, again, err)
+		}
+	})
+}
