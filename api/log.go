@@ -23,7 +23,7 @@ type entry struct {
 	tells   tells
 	subject string
 	jobID   string
-	jobs    int      // registered at once
+	jobs    int      // registered or moved at once
 	code    string   // of the problem that was answered
 	fields  []string // that were bad
 	err     error
