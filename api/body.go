@@ -60,7 +60,7 @@ func (c *call) readObject(names ...string) (*form, error) {
 		return nil, err
 	}
 	members, err := parseObject(body, names)
-	return &form{members: members, names: names}, err
+	return &form{members: members, names: names, maxDelay: c.gate.maxDelay}, err
 }
 
 // parseObject is parseMembers, and a member that is null counts as absent.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -67,6 +68,9 @@ func (c *claims) readCaller(members map[string]json.RawMessage) error {
 
 // uniqueMembers takes apart a JSON object that has no two members of one name.
 func uniqueMembers(b []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(b) {
+		return nil, errors.New("not UTF-8") // the decoder would put a replacement character into a name
+	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
 		return nil, errors.New("not a JSON object")

@@ -18,6 +18,7 @@ type fakeQueue struct {
 	err      error
 	enqueue  func(context.Context) error // if set, decides the error of every verb
 	problems func(context.Context) []queue.Problem
+	limit    func(subject string, rate float64, burst int) (time.Duration, error)
 
 	enqueued  []queue.Enqueued // if set, the answer of EnqueueMany
 	replayed  bool

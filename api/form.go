@@ -21,6 +21,8 @@ type form struct {
 	members map[string]json.RawMessage
 	names   []string // of all fields of the route
 	bad     []fieldError
+
+	maxDelay time.Duration // 0: that of the queue
 }
 
 func (f *form) refuse(field, detail string) { f.bad = append(f.bad, fieldError{"/" + field, detail}) }

@@ -25,6 +25,10 @@ func checkHeader(token string) error {
 			return errors.New("token uses " + name + ", which is not supported")
 		}
 	}
+	var kid string
+	if raw, ok := header["kid"]; ok && json.Unmarshal(raw, &kid) != nil {
+		return errors.New("token is malformed")
+	}
 	raw, ok := header["typ"]
 	if !ok {
 		return nil

@@ -66,9 +66,20 @@ func (f *form) due(absent int64) (time.Duration, time.Time) {
 		if f.has("delay_seconds") {
 			f.refuse("run_at", "must not stand beside delay_seconds: send one of the two")
 		}
-		return 0, f.moment("run_at")
+		at := f.moment("run_at")
+		f.refuseLate("run_at", time.Until(at)) // by the clock of this process, which is good enough for a limit
+		return 0, at
 	}
-	return f.whole("delay_seconds", absent), time.Time{}
+	delay := f.whole("delay_seconds", absent)
+	f.refuseLate("delay_seconds", delay)
+	return delay, time.Time{}
+}
+
+// refuseLate refuses what MAX_DELAY does not allow.
+func (f *form) refuseLate(field string, delay time.Duration) {
+	if f.maxDelay > 0 && delay > f.maxDelay {
+		f.refuse(field, fmt.Sprintf("must be at most %d seconds from now", f.maxDelay/time.Second))
+	}
 }
 
 // backoff returns the delays before retries; nil if the worker's are to be taken.

@@ -52,6 +52,16 @@ func readyz(ready func(context.Context) []queue.Problem) func(*call) error {
 	}
 }
 
+// ready is how Redis is, unless this process shuts down.
+func (s *service) ready(ctx context.Context) []queue.Problem {
+	select {
+	case <-s.closing:
+		return []queue.Problem{{Code: "shutting-down", Reason: "this process shuts down: send new requests to another"}}
+	default:
+		return s.queue.Health(ctx)
+	}
+}
+
 // public leaves out what strangers need not know: the text of a connection error names the address of Redis.
 func public(p queue.Problem) queue.Problem {
 	if p.Code == "redis-unavailable" {

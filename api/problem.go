@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/punctualq/punctual/queue"
 )
@@ -61,6 +62,7 @@ var kinds = []kind{
 	{errMediaType, 415, "unsupported-media-type", "send uncompressed JSON with the header Content-Type: application/json"},
 	{queue.ErrInvalid, 422, "invalid-job", "correct the fields named in errors and send it again"},
 	{queue.ErrConflict, 422, "idempotency-conflict", "this Idempotency-Key was used for another request: take a new key for a new job"},
+	{errLimited, 429, "rate-limited", "this subject sends more requests than it may: send it again after Retry-After"},
 	{queue.ErrQueueFull, 429, "queue-full", "the queue has as many jobs as it may have: nothing was registered; send it again later"},
 	{queue.ErrLayout, 503, "layout-too-new", "the data in Redis is of a newer version than this process: upgrade it; {not}"},
 	{queue.ErrFull, 503, "storage-full", "Redis is out of memory: {not}; send it again later"},
@@ -185,6 +187,10 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 	}
 	retryAfter(w.Header(), p.Status)
+	var early *limited
+	if errors.As(err, &early) {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((early.wait+time.Second-1)/time.Second), 10))
+	}
 	writeJSON(w, p.Status, "application/problem+json", p)
 }
 

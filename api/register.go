@@ -61,7 +61,7 @@ func (c *call) newJob(body []byte, key string) (queue.NewJob, *form, error) {
 	if err != nil {
 		return queue.NewJob{}, nil, err
 	}
-	f := &form{members: members, names: fieldNames}
+	f := &form{members: members, names: fieldNames, maxDelay: c.gate.maxDelay}
 	job := f.job()
 	job.Subject = c.caller.subject
 	if err := f.check(job.Validate()); err != nil {

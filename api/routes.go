@@ -25,7 +25,10 @@ type route struct {
 }
 
 // service has the handlers.
-type service struct{ queue Queue }
+type service struct {
+	queue   Queue
+	closing <-chan struct{} // nil: never
+}
 
 // routes is the one table of what the API answers. GET stands for HEAD as well.
 func (s *service) routes() []route {
@@ -55,12 +58,12 @@ func (s *service) routes() []route {
 		{"POST", workerOf + "/stop", scopeWorkers, false, none, tellsWorker, s.stopWorker},
 
 		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, s.stats},
-	}, probes(s.queue.Health)...)
+	}, probes(s.ready)...)
 }
 
 // newRouter answers the routes, and with a problem what it does not know. It does not redirect an unclean path: a POST that is
 // redirected loses its body in most clients. It matches paths as they were sent: a %2F in an id is part of the id.
-func newRouter(routes []route, tokens *verifier) *mux.Router {
+func newRouter(routes []route, g *gate) *mux.Router {
 	r := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
 	paths := map[string]byMethod{}
@@ -71,7 +74,7 @@ func newRouter(routes []route, tokens *verifier) *mux.Router {
 			paths[rt.template] = methods
 			r.Handle(rt.template, methods)
 		}
-		methods[rt.method] = rt.handler(tokens)
+		methods[rt.method] = rt.handler(g)
 		if rt.method == http.MethodGet {
 			methods[http.MethodHead] = methods[http.MethodGet]
 		}
@@ -106,16 +109,17 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	entry  *entry
+	gate   *gate
 	caller caller
 	query  map[string]string // a parameter that is absent is ""; none that is there is
 }
 
-func (rt *route) handler(tokens *verifier) http.Handler {
+func (rt *route) handler(g *gate) http.Handler {
 	route := *rt
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r, entry: entryOf(r.Context())}
+		c := &call{w: w, r: r, entry: entryOf(r.Context()), gate: g}
 		c.entry.route, c.entry.tells = &route, route.tells
-		err := route.admit(c, tokens)
+		err := route.admit(c)
 		if err == nil {
 			err = route.handle(c)
 		}
@@ -129,9 +133,9 @@ func (rt *route) handler(tokens *verifier) http.Handler {
 const maxSubject = 256
 
 // admit finds out who asks and whether he may, and reads the query.
-func (rt *route) admit(c *call, tokens *verifier) (err error) {
+func (rt *route) admit(c *call) (err error) {
 	if rt.scope != "" {
-		if c.caller, err = tokens.caller(c.r.Header); err != nil {
+		if c.caller, err = c.gate.tokens.caller(c.r.Header); err != nil {
 			return err
 		}
 		if c.entry.subject = c.caller.subject; len(c.caller.subject) > maxSubject {
@@ -139,6 +143,9 @@ func (rt *route) admit(c *call, tokens *verifier) (err error) {
 		}
 		if !c.caller.may(rt.scope) && (c.caller.scoped || !rt.unscoped) {
 			return refuse(errForbidden, "this needs a token with the scope "+rt.scope)
+		}
+		if err := c.gate.limiter.admit(c.r.Context(), c.caller.subject); err != nil {
+			return err
 		}
 	}
 	if rt.query != nil {

@@ -39,15 +39,22 @@ type Queue interface {
 	Quiet(ctx context.Context, worker string) error
 	Stop(ctx context.Context, worker string) error
 
+	Limit(ctx context.Context, subject string, rate float64, burst int) (wait time.Duration, err error)
 	Health(ctx context.Context) []queue.Problem
 }
 
 // Config of the API.
 type Config struct {
-	Secret   []byte         // verifies the tokens; at least MinSecret bytes
+	Secret   []byte         // verifies the tokens that name none of Secrets (HS256); at least MinSecret bytes, or none
+	Secrets  []Secret       // verify the tokens that name them (HS256)
+	JWKS     *JWKS          // verifies tokens of RS256, ES256 and EdDSA; default: there are none
 	Issuer   string         // if set, a token's iss must be this
 	Audience string         // if set, a token's aud must hold this
 	Logger   zerolog.Logger // default: no log
+
+	RateLimit Rate            // of each subject; default: none
+	MaxDelay  time.Duration   // the longest from now until a job is due; default: queue.MaxDelay
+	Closing   <-chan struct{} // once it is closed, /readyz says that this process shuts down; it goes on answering all the same
 }
 
 const (
@@ -60,19 +67,26 @@ const (
 // connection or hangs, and 200 ms are left for all the rest.
 const queueTimeout = 800 * time.Millisecond
 
-// New makes the handler of the API process: all routes, and the probes. It refuses a secret that is too short.
+// New makes the handler of the API process: all routes, and the probes. It refuses a secret that is too short, and to be without
+// any key.
 func New(q Queue, c Config) (http.Handler, error) {
 	tokens, err := newVerifier(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{queue: q}
-	return observe(c.Logger, newRouter(s.routes(), tokens)), nil
+	guarded := &guardedQueue{q, newBreakers()}
+	s := &service{queue: guarded, closing: c.Closing}
+	g := &gate{tokens: tokens, limiter: newLimiter(guarded, c.RateLimit), maxDelay: c.MaxDelay}
+	return observe(c.Logger, newRouter(s.routes(), g)), nil
 }
 
 // Server makes a server that no client can hold for long: bodies are small, and so are headers.
 func Server(addr string, h http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // for proxies that speak h2c
 	return &http.Server{
+		Protocols:         &protocols,
 		Addr:              addr,
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,

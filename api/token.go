@@ -13,23 +13,52 @@ import (
 // MinSecret is the fewest bytes of a secret: as many as an HS256 signature has.
 const MinSecret = 32
 
-var errShortSecret = errors.New("the JWT secret must have at least 32 bytes: " +
-	"set JWT_SECRET, for example to the output of `openssl rand -base64 48`")
+var (
+	errShortSecret = errors.New("a JWT secret must have at least 32 bytes: " +
+		"set JWT_SECRET, for example to the output of `openssl rand -base64 48`")
+	errNoKey = errors.New("no key for tokens: set JWT_SECRET, JWT_SECRETS, JWT_JWKS_URL or JWT_JWKS_FILE")
+)
 
 // leeway is how far the clocks of whoever made a token and of this process may differ.
 const leeway = 30 * time.Second
 
-// verifier checks bearer tokens: HS256 and nothing else, exp required, nbf and iat not in the future.
+// Secret is one of several keys of HS256. A token names it in its header, as kid.
+type Secret struct {
+	KID string
+	Key []byte // at least MinSecret bytes
+}
+
+// verifier checks bearer tokens: exp required, nbf and iat not in the future. An algorithm is taken only if there is a key for it,
+// and no key is tried with another algorithm than its own.
 type verifier struct {
-	secret []byte
-	parser *jwt.Parser
+	secret  []byte            // for tokens that name none of secrets; may be empty
+	secrets map[string][]byte // by kid
+	jwks    *JWKS             // nil: none
+	parser  *jwt.Parser
 }
 
 func newVerifier(c Config) (*verifier, error) {
-	if len(c.Secret) < MinSecret {
+	v := &verifier{secret: c.Secret, secrets: map[string][]byte{}, jwks: c.JWKS}
+	var algorithms []string
+	if len(c.Secret) > 0 || len(c.Secrets) > 0 {
+		algorithms = append(algorithms, jwt.SigningMethodHS256.Alg())
+	}
+	if c.JWKS != nil {
+		algorithms = append(algorithms, jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg())
+	}
+	if len(algorithms) == 0 {
+		return nil, errNoKey
+	}
+	if len(c.Secret) > 0 && len(c.Secret) < MinSecret {
 		return nil, errShortSecret
 	}
-	options := []jwt.ParserOption{jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired(),
+	for _, s := range c.Secrets {
+		if _, twice := v.secrets[s.KID]; twice || s.KID == "" || len(s.Key) < MinSecret {
+			return nil, fmt.Errorf("JWT_SECRETS: %w; each needs a kid of its own", errShortSecret)
+		}
+		v.secrets[s.KID] = s.Key
+	}
+	options := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding()}
 	if c.Issuer != "" {
 		options = append(options, jwt.WithIssuer(c.Issuer))
@@ -37,7 +66,8 @@ func newVerifier(c Config) (*verifier, error) {
 	if c.Audience != "" {
 		options = append(options, jwt.WithAudience(c.Audience))
 	}
-	return &verifier{secret: c.Secret, parser: jwt.NewParser(options...)}, nil
+	v.parser = jwt.NewParser(options...)
+	return v, nil
 }
 
 // caller returns who asks. Every token that is not good gives the same answer; the error's text is for the log, and holds
@@ -62,7 +92,20 @@ func (v *verifier) caller(h http.Header) (caller, error) {
 	return claims.caller, nil
 }
 
-func (v *verifier) key(*jwt.Token) (any, error) { return v.secret, nil }
+// key finds the key of a token whose algorithm is one of those that are taken.
+func (v *verifier) key(t *jwt.Token) (any, error) {
+	if t.Method != jwt.SigningMethodHS256 {
+		return v.jwks.key(t)
+	}
+	kid, _ := t.Header["kid"].(string)
+	if key, ok := v.secrets[kid]; ok {
+		return key, nil
+	}
+	if len(v.secret) == 0 {
+		return nil, errors.New("no secret has this kid")
+	}
+	return v.secret, nil
+}
 
 // tokenFault says in fixed words what is wrong: the parser's own words may quote the token.
 func tokenFault(err error) string {
@@ -86,33 +129,4 @@ func tokenFault(err error) string {
 		}
 	}
 	return "token is not valid"
-}
-
-// TokenClaims of NewToken. Zero values mean the defaults.
-type TokenClaims struct {
-	Subject  string        // who asks; stands in the log. Default: none
-	Issuer   string        // Default: none
-	Audience string        // Default: none
-	Lifetime time.Duration // Default 1 h
-}
-
-// NewToken makes a token that New with the same secret, issuer and audience takes.
-func NewToken(secret []byte, c TokenClaims) (string, error) {
-	if len(secret) < MinSecret {
-		return "", errShortSecret
-	}
-	if c.Lifetime <= 0 {
-		c.Lifetime = time.Hour
-	}
-	now := time.Now()
-	claims := jwt.RegisteredClaims{Subject: c.Subject, Issuer: c.Issuer, IssuedAt: jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(c.Lifetime))}
-	if c.Audience != "" {
-		claims.Audience = jwt.ClaimStrings{c.Audience}
-	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
-	}
-	return token, nil
 }
