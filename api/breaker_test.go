@@ -192,6 +192,30 @@ func TestEveryVerbIsGuarded(t *testing.T) {
 	}
 }
 
+// TestRealRedisComesBack: a client of a Redis that was away for long enough to break gets its 201 without help.
+func TestRealRedisComesBack(t *testing.T) {
+	client, server := realQueue(t)
+	h, _ := newAPI(t, client)
+	if w := post(t, h, `{}`); w.Code != 201 {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	server.Close()
+	for range 2 * breakAfter {
+		wantProblem(t, post(t, h, `{}`), 503, "redis-unavailable")
+	}
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now()
+	for post(t, h, `{}`).Code != 201 {
+		if time.Since(back) > time.Minute {
+			t.Fatal("no 201 although Redis is back")
+		}
+		time.Sleep(time.Millisecond) // it is a client that tries again
+	}
+	t.Logf("the first 201 came %s after Redis", time.Since(back))
+}
+
 func BenchmarkDeadRedis(b *testing.B) {
 	all := newBreakers()
 	for range breakAfter {

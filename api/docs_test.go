@@ -66,7 +66,7 @@ func curl(t *testing.T, command string) *http.Request {
 // awaitDocs are codes and fields that the documents are still to tell of: whoever writes them takes these names out.
 var awaitDocs = []string{"invalid-query 400", "invalid-cursor 400", "invalid-idempotency-key 400", "insufficient-scope 403", "no-such-job 404",
 	"no-such-queue 404", "no-such-worker 404", "job-exists 409", "unique-conflict 409", "wrong-state 409", "idempotency-conflict 422",
-	"queue-full 429", "run_at", "job_id", "timeout_seconds", "retention_seconds", "expires_in_seconds", "backoff", "metadata", "unique"}
+	"queue-full 429", "rate-limited 429", "run_at", "job_id", "timeout_seconds", "retention_seconds", "expires_in_seconds", "backoff", "metadata", "unique"}
 
 // The documents have a row for each code, and none for one that is not there.
 func TestDocumentedCodes(t *testing.T) {

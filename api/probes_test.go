@@ -91,3 +91,19 @@ func TestProbesAloneServeNothingElse(t *testing.T) {
 	h := Probes(func(context.Context) []queue.Problem { return nil })
 	wantProblem(t, do(h, request(t, `{}`)), 404, "not-found")
 }
+
+// TestReadinessEndsFirst: a process that shuts down is not ready, whatever Redis says, and answers all the same.
+func TestReadinessEndsFirst(t *testing.T) {
+	closing := make(chan struct{})
+	h, err := New(&fakeQueue{}, Config{Secret: testSecret, Closing: closing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, get(h, "/readyz"), 200, `{"status":"ready"}`)
+	close(closing)
+	wantAnswer(t, get(h, "/readyz"), 503, `{"status":"unready","reasons":[{"code":"shutting-down","reason":"this process shuts down: send new requests to another"}]}`)
+	wantAnswer(t, get(h, "/livez"), 200, `{"status":"ok"}`)
+	if w := post(t, h, `{}`); w.Code != 201 {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}

@@ -32,9 +32,9 @@ func dev(ctx context.Context, p *process) error {
 		return err
 	}
 	defer l.Close()
-	token, err := p.newToken("dev")
+	token, err := p.newToken(api.TokenClaims{Subject: "dev", Scopes: api.Scopes()})
 	if err != nil {
-		return err
+		return badSetting{err}
 	}
 	d := &look{process: p, base: "http://" + reachable(l.Addr().(*net.TCPAddr)), queue: p.demoQueue(), token: token}
 	p.say("Punctual: a first look. Ctrl+C ends it.\n")
@@ -152,12 +152,6 @@ func (d *look) explain() {
 	d.say("%s ZRANGE 'punctual:{%s}:scheduled' 0 -1 WITHSCORES", redis, d.queue)
 	d.say("%s HGET 'punctual:{%s}:jobs' <id>", redis, d.queue)
 	d.say("%s KEYS 'punctual:*:heartbeat:*'\n", redis)
-}
-
-// newToken makes a token that this process' API takes for a day.
-func (p *process) newToken(subject string) (string, error) {
-	s := p.settings
-	return api.NewToken([]byte(s.JWTSecret), api.TokenClaims{Subject: subject, Issuer: s.JWTIssuer, Audience: s.JWTAudience, Lifetime: 24 * time.Hour})
 }
 
 // demoQueue is a queue that the worker serves: default if it is among them.

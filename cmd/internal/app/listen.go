@@ -40,6 +40,19 @@ func otherPort(addr string) string {
 	return net.JoinHostPort(host, strconv.Itoa(n+10))
 }
 
+// drainHTTP answers requests until ctx ends. Then it tells by closing that it is about to end, and goes on for SHUTDOWN_DRAIN, until
+// whoever sends requests has seen that; and then ends as serveHTTP does.
+func (p *process) drainHTTP(ctx context.Context, l net.Listener, h http.Handler, closing chan<- struct{}) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	told := context.AfterFunc(ctx, func() {
+		close(closing)
+		time.AfterFunc(p.settings.ShutdownDrain, stop)
+	})
+	defer told()
+	return p.serveHTTP(serving, l, h)
+}
+
 // serveHTTP answers requests until ctx ends, and then lets those under way finish, for the grace period at most.
 func (p *process) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := api.Server(l.Addr().String(), h)

@@ -83,7 +83,8 @@ func (p *process) open(ctx context.Context) (*queue.Client, error) {
 	if err := p.keepHistory(); err != nil {
 		return nil, badSetting{fmt.Errorf("PUNCTUAL_HISTORY: %w", err)}
 	}
-	q, err := queue.Open(ctx, string(p.settings.RedisURL), queue.Options{EnqueueWait: p.settings.EnqueueWait, History: p.history})
+	q, err := queue.Open(ctx, string(p.settings.RedisURL),
+		queue.Options{EnqueueWait: p.settings.EnqueueWait, MaxScheduled: p.settings.QueueMax, History: p.history})
 	if err != nil && !errors.Is(err, queue.ErrLayout) {
 		return nil, badSetting{fmt.Errorf("REDIS_URL: %w", err)}
 	}

@@ -36,13 +36,39 @@ func serve(ctx context.Context, p *process) error {
 
 // serveAPI is the work of the API process on a listener and a client that the caller closes.
 func (p *process) serveAPI(ctx context.Context, l net.Listener, q *queue.Client) error {
-	s := p.settings
-	handler, err := api.New(q, api.Config{Secret: []byte(s.JWTSecret), Issuer: s.JWTIssuer, Audience: s.JWTAudience, Logger: p.log})
+	config, err := p.apiConfig()
 	if err != nil {
 		return err
 	}
-	return together(ctx,
-		func(ctx context.Context) error { return p.serveHTTP(ctx, l, handler) },
-		worker.NewReaper(q, s.Timing(), p.log).Run,
-		func(ctx context.Context) error { return watchRedis(ctx, q.Health, p.log, healthEvery) })
+	closing := make(chan struct{})
+	config.Closing = closing
+	handler, err := api.New(q, config)
+	if err != nil {
+		return err
+	}
+	parts := []func(context.Context) error{
+		func(ctx context.Context) error { return p.drainHTTP(ctx, l, handler, closing) },
+		worker.NewReaper(q, p.settings.Timing(), p.log).Run,
+		func(ctx context.Context) error { return watchRedis(ctx, q.Health, p.log, healthEvery) },
+	}
+	if config.JWKS != nil {
+		parts = append(parts, config.JWKS.Run)
+	}
+	return together(ctx, parts...)
+}
+
+// apiConfig is the settings as the API takes them.
+func (p *process) apiConfig() (api.Config, error) {
+	s := p.settings
+	c := api.Config{Secret: []byte(s.JWTSecret), Issuer: s.JWTIssuer, Audience: s.JWTAudience, Logger: p.log,
+		RateLimit: api.Rate(s.RateLimit), MaxDelay: s.MaxDelay}
+	for _, named := range s.JWTSecrets {
+		c.Secrets = append(c.Secrets, api.Secret{KID: named.KID, Key: []byte(named.Secret)})
+	}
+	if s.JWKSURL == "" && s.JWKSFile == "" {
+		return c, nil
+	}
+	var err error
+	c.JWKS, err = api.NewJWKS(api.JWKSConfig{URL: string(s.JWKSURL), File: s.JWKSFile, Logger: p.log})
+	return c, err
 }

@@ -164,3 +164,55 @@ func TestNewerLayoutStopsTheStart(t *testing.T) {
 		}
 	}
 }
+
+// TestServerDrainsBeforeItCloses: for SHUTDOWN_DRAIN it says that it is not ready, and answers all the same.
+func TestServerDrainsBeforeItCloses(t *testing.T) {
+	p, addr := startServer(t, "REDIS_URL="+redistest.Any(t).URL(), "SHUTDOWN_DRAIN=3s")
+	if got := get(t, "http://"+addr+"/readyz"); got != 200 {
+		t.Fatalf("readyz answers %d", got)
+	}
+	p.stop()
+	redistest.Await(t, 5*time.Second, "it not to be ready", func() bool { return get(t, "http://"+addr+"/readyz") == 503 })
+	for path, want := range map[string]int{"/livez": 200, registerPath: 405} {
+		if got := get(t, "http://"+addr+path); got != want {
+			t.Errorf("while it drains, GET %s answers %d, want %d", path, got, want)
+		}
+	}
+	if code := p.exit(t, 10*time.Second); code != exitOK {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// TestServerSpeaksUnencryptedHTTP2, and HTTP/1.1 on the same port.
+func TestServerSpeaksUnencryptedHTTP2(t *testing.T) {
+	p, addr := startServer(t, "REDIS_URL="+redistest.Any(t).URL())
+	for major, set := range map[int]func(*http.Protocols){
+		1: func(p *http.Protocols) { p.SetHTTP1(true) },
+		2: func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) },
+	} {
+		var protocols http.Protocols
+		set(&protocols)
+		transport := &http.Transport{Protocols: &protocols}
+		resp, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get("http://" + addr + "/livez")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if transport.CloseIdleConnections(); resp.StatusCode != 200 || resp.ProtoMajor != major {
+			t.Errorf("it answers %d by %s, want HTTP/%d", resp.StatusCode, resp.Proto, major)
+		}
+	}
+	p.stop()
+	if code := p.exit(t, 5*time.Second); code != exitOK {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// TestAbsentJWKSServerStopsNothing: neither the start nor the tokens of a secret.
+func TestAbsentJWKSServerStopsNothing(t *testing.T) {
+	p, addr := startServer(t, "REDIS_URL="+redistest.Any(t).URL(), "JWT_JWKS_URL=http://127.0.0.1:1/", "JWT_ISSUER=i", "JWT_AUDIENCE=a")
+	p.stderr.await(t, 5*time.Second, "cannot read the keys of the tokens")
+	if got := get(t, "http://"+addr+"/readyz"); got != 200 {
+		t.Errorf("readyz answers %d", got)
+	}
+}

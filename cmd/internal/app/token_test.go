@@ -1,6 +1,7 @@
 package app
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,66 @@ func TestTokenRefusesWithoutSecret(t *testing.T) {
 		if code != exitFailed || stdout.String() != "" || !strings.Contains(stderr.String(), "JWT_SECRET") {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q; want exit 1, nothing, and a sentence that names JWT_SECRET",
 				where, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// tokenOf runs punctual token and takes its token apart.
+func tokenOf(t *testing.T, pairs []string, args ...string) (jwt.MapClaims, map[string]any) {
+	t.Helper()
+	var stdout, stderr output
+	if code := Punctual(t.Context(), append([]string{"token"}, args...), env(pairs...), &stdout, &stderr); code != exitOK {
+		t.Fatalf("%v: exit %d, %s", args, code, stderr.String())
+	}
+	claims := jwt.MapClaims{}
+	token, _, err := jwt.NewParser().ParseUnverified(strings.TrimSpace(stdout.String()), claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims, token.Header
+}
+
+func TestTokenCarriesEveryScopeUnlessNarrowed(t *testing.T) {
+	const all = "jobs:write jobs:read jobs:admin workers:admin"
+	for _, c := range []struct {
+		args          []string
+		scope, queues any
+	}{
+		{nil, all, nil},
+		{[]string{"--scope", "jobs:read  jobs:write"}, "jobs:read jobs:write", nil},
+		{[]string{"--scope", ""}, "", nil},
+		{[]string{"--queues", "a,b"}, all, []any{"a", "b"}},
+		{[]string{"--queues", "a", "--queues", "b", "--scope", "jobs:read"}, "jobs:read", []any{"a", "b"}},
+	} {
+		claims, header := tokenOf(t, []string{"JWT_SECRET=" + testSecret}, c.args...)
+		if claims["scope"] != c.scope || !reflect.DeepEqual(claims["queues"], c.queues) || header["kid"] != nil {
+			t.Errorf("%v: claims %v, header %v", c.args, claims, header)
+		}
+	}
+}
+
+func TestTokenIsSignedByTheFirstOfSeveralSecrets(t *testing.T) {
+	pairs := []string{"JWT_SECRETS=new:" + strings.Repeat("n", 32) + ",old:" + strings.Repeat("o", 32)}
+	for _, c := range []struct {
+		args []string
+		kid  string
+	}{{nil, "new"}, {[]string{"--kid", "old"}, "old"}} {
+		if _, header := tokenOf(t, pairs, c.args...); header["kid"] != c.kid {
+			t.Errorf("%v: the header is %v, want the kid %s", c.args, header, c.kid)
+		}
+	}
+}
+
+func TestTokenRefusesSlips(t *testing.T) {
+	for says, args := range map[string][]string{
+		`"jobs:wirte"`: {"--scope", "jobs:wirte"},
+		`"A"`:          {"--queues", "A"},
+		`"other"`:      {"--kid", "other"},
+	} {
+		var stdout, stderr output
+		code := Punctual(t.Context(), append([]string{"token"}, args...), env("JWT_SECRET="+testSecret), &stdout, &stderr)
+		if code == exitOK || stdout.String() != "" || !strings.Contains(stderr.String(), says) {
+			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, code, stdout.String(), stderr.String())
 		}
 	}
 }

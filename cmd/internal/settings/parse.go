@@ -99,11 +99,12 @@ func parseEnqueueWait(s *Settings, value string) error {
 	return nil
 }
 
-func parseHistory(s *Settings, value string) error {
+// file reads the path of a file, which must not depend on where the program was started.
+func file(field *string, value string) error {
 	if !filepath.IsAbs(value) {
 		return wanted(value, "the absolute path of a file")
 	}
-	s.History = value
+	*field = value
 	return nil
 }
 

@@ -20,6 +20,7 @@ const (
 	developSecret = "punctual-develop-secret-that-everybody-knows"
 
 	newSecret = "set JWT_SECRET to at least 32 bytes that nobody else knows, such as the output of: openssl rand -base64 32"
+	otherKeys = "; JWT_SECRETS, JWT_JWKS_URL and JWT_JWKS_FILE are other ways to keys"
 )
 
 // rule is what must hold between settings. check fills in what follows from others, and returns a sentence if it is broken.
@@ -50,17 +51,36 @@ var rules = []rule{
 		}
 		return ""
 	}},
-	{[]string{"APP_ENV", "HTTP_ADDR", "JWT_SECRET"}, checkSecret},
+	{[]string{"APP_ENV", "HTTP_ADDR", "JWT_SECRET", "JWT_SECRETS", "JWT_JWKS_URL", "JWT_JWKS_FILE"}, checkSecret},
+	{[]string{"JWT_JWKS_URL", "JWT_JWKS_FILE"}, checkJWKS},
+}
+
+// checkJWKS: an issuer of public keys makes tokens for others as well, and all are signed by the same keys.
+func checkJWKS(s *Settings, program Program) string {
+	name := "JWT_JWKS_URL"
+	if s.JWKSFile != "" {
+		name = "JWT_JWKS_FILE"
+	}
+	switch {
+	case s.JWKSURL == "" && s.JWKSFile == "":
+		return ""
+	case s.JWKSURL != "" && s.JWKSFile != "":
+		return "JWT_JWKS_URL and JWT_JWKS_FILE are both set, but the keys must come from one place: leave one of them out."
+	case program == API && (s.JWTIssuer == "" || s.JWTAudience == ""):
+		return name + " is set, so JWT_ISSUER and JWT_AUDIENCE must be, too: else a token that its issuer made for another service would do."
+	}
+	return ""
 }
 
 func checkSecret(s *Settings, program Program) string {
-	if s.JWTSecret == "" && s.Env == Develop {
-		s.JWTSecret = developSecret
+	none := s.JWTSecret == "" && len(s.JWTSecrets) == 0 && s.JWKSURL == "" && s.JWKSFile == ""
+	if none && s.Env == Develop {
+		s.JWTSecret, none = developSecret, false
 	}
 	public := s.JWTSecret == developSecret
 	switch {
-	case s.JWTSecret == "" && program == API:
-		return fmt.Sprintf("JWT_SECRET is not set, but must be where APP_ENV is %s: %s.", s.Env, newSecret)
+	case none && program == API:
+		return fmt.Sprintf("JWT_SECRET is not set, but must be where APP_ENV is %s: %s.", s.Env, newSecret+otherKeys)
 	case public && s.Env != Develop:
 		return fmt.Sprintf("JWT_SECRET is the one built in for develop, which everybody knows, but APP_ENV is %s: %s.", s.Env, newSecret)
 	case public && program != Worker && !loopback(s.HTTPAddr):

@@ -27,6 +27,18 @@ func (Secret) String() string               { return "(secret)" }
 func (Secret) GoString() string             { return "(secret)" }
 func (Secret) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
 
+// NamedSecret is one of several secrets.
+type NamedSecret struct {
+	KID    string // as tokens name it
+	Secret Secret
+}
+
+// Rate is how many requests may come.
+type Rate struct {
+	PerSecond float64
+	Burst     int // at once
+}
+
 // Slots is how many jobs of one queue a worker runs at a time.
 type Slots struct {
 	Queue string
@@ -41,6 +53,9 @@ type Settings struct {
 	HTTPAddr          string
 	WorkerHTTPAddr    string // empty: no probes
 	JWTSecret         Secret // empty only for programs that can do without
+	JWTSecrets        []NamedSecret
+	JWKSURL           Secret // empty: no keys from there; it may hold a secret in its query
+	JWKSFile          string // empty: no keys from there
 	JWTIssuer         string // empty: tokens are not asked for one
 	JWTAudience       string // empty: tokens are not asked for one
 	Queues            []Slots
@@ -53,6 +68,10 @@ type Settings struct {
 	RetryCap          time.Duration
 	HeartbeatInterval time.Duration
 	HeartbeatTTL      time.Duration
+	RateLimit         Rate // zero: none
+	QueueMax          int  // 0: none
+	MaxDelay          time.Duration
+	ShutdownDrain     time.Duration
 	ShutdownGrace     time.Duration
 	LeaseDoubt        worker.LeaseDoubt
 	EnqueueWait       int // as in queue.Options
@@ -65,6 +84,17 @@ type Settings struct {
 
 // Given tells whether a setting was set rather than left to its default.
 func (s Settings) Given(name string) bool { return s.given[name] }
+
+// Signer is what signs new tokens: the first of JWT_SECRETS, or that of a kid, else JWT_SECRET, which has no kid. ok is false if there
+// is none.
+func (s Settings) Signer(kid string) (signer NamedSecret, ok bool) {
+	for _, named := range s.JWTSecrets {
+		if kid == "" || named.KID == kid {
+			return named, true
+		}
+	}
+	return NamedSecret{Secret: s.JWTSecret}, kid == "" && s.JWTSecret != ""
+}
 
 // Timing is the timing of heartbeats.
 func (s Settings) Timing() queue.Timing {

@@ -55,15 +55,15 @@ func TestDefaults(t *testing.T) {
 		WorkerHTTPAddr: "127.0.0.1:8081", JWTSecret: developSecret, Queues: []Slots{{"default", 10}}, WorkerConcurrency: 10,
 		JobTimeout: 30 * time.Minute, DeadMax: 100000, DoneMax: 100000, DeadRetention: 2160 * time.Hour, RetryBase: time.Second,
 		RetryCap: time.Hour, HeartbeatInterval: 2 * time.Second, HeartbeatTTL: 10 * time.Second,
-		ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
+		MaxDelay: 87600 * time.Hour, ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults are\n%#v, want\n%#v", got, want)
 	}
 	for _, elsewhere := range []string{"APP_ENV=staging", "APP_ENV=production"} {
 		s := mustRead(t, API, elsewhere, "JWT_SECRET="+longEnough)
-		if s.HTTPAddr != ":8080" || s.LogFormat != "json" {
-			t.Errorf("%s: HTTP_ADDR %s, LOG_FORMAT %s; want :8080, json", elsewhere, s.HTTPAddr, s.LogFormat)
+		if s.HTTPAddr != ":8080" || s.LogFormat != "json" || s.ShutdownDrain != 5*time.Second {
+			t.Errorf("%s: HTTP_ADDR %s, LOG_FORMAT %s, SHUTDOWN_DRAIN %s; want :8080, json, 5s", elsewhere, s.HTTPAddr, s.LogFormat, s.ShutdownDrain)
 		}
 	}
 }
@@ -88,7 +88,26 @@ var good = map[string][]struct {
 		{"127.0.0.1:9091", func(s Settings) any { return s.WorkerHTTPAddr }, "127.0.0.1:9091"},
 		{"", func(s Settings) any { return s.WorkerHTTPAddr }, ""},
 	},
-	"JWT_SECRET":         {{longEnough, func(s Settings) any { return string(s.JWTSecret) }, longEnough}},
+	"JWT_SECRET": {{longEnough, func(s Settings) any { return string(s.JWTSecret) }, longEnough}},
+	"JWT_SECRETS": {
+		{"a:" + longEnough, func(s Settings) any { return string(s.JWTSecrets[0].Secret) }, longEnough},
+		{"2027-a:" + longEnough + ", b_.:x:" + longEnough, func(s Settings) any { return s.JWTSecrets }, []NamedSecret{{"2027-a", longEnough}, {"b_.", "x:" + longEnough}}},
+	},
+	"JWT_JWKS_URL": {
+		{"https://issuer.example/keys?key=x", func(s Settings) any { return string(s.JWKSURL) }, "https://issuer.example/keys?key=x"},
+		{"http://localhost:1/", func(s Settings) any { return string(s.JWKSURL) }, "http://localhost:1/"},
+		{"http://[::1]/", func(s Settings) any { return string(s.JWKSURL) }, "http://[::1]/"},
+	},
+	"JWT_JWKS_FILE": {{"/x/jwks.json", func(s Settings) any { return s.JWKSFile }, "/x/jwks.json"}},
+	"RATE_LIMIT": {
+		{"20/s", func(s Settings) any { return s.RateLimit }, Rate{20, 20}},
+		{"20/s:40", func(s Settings) any { return s.RateLimit }, Rate{20, 40}},
+		{"30/m", func(s Settings) any { return s.RateLimit }, Rate{0.5, 30}},
+		{"7200/h:1", func(s Settings) any { return s.RateLimit }, Rate{2, 1}},
+	},
+	"QUEUE_MAX":          {{"1000000", func(s Settings) any { return s.QueueMax }, 1_000_000}},
+	"MAX_DELAY":          {{"3m", func(s Settings) any { return s.MaxDelay }, 3 * time.Minute}, {"87600h", func(s Settings) any { return s.MaxDelay }, queue.MaxDelay}},
+	"SHUTDOWN_DRAIN":     {{"0", func(s Settings) any { return s.ShutdownDrain }, time.Duration(0)}, {"1s", func(s Settings) any { return s.ShutdownDrain }, time.Second}},
 	"JWT_ISSUER":         {{"me", func(s Settings) any { return s.JWTIssuer }, "me"}},
 	"JWT_AUDIENCE":       {{"you", func(s Settings) any { return s.JWTAudience }, "you"}},
 	"WORKER_CONCURRENCY": {{"1", func(s Settings) any { return s.Queues }, []Slots{{"default", 1}}}},
@@ -142,9 +161,17 @@ func TestBadValues(t *testing.T) {
 		"REDIS_URL": {"127.0.0.1:6379", "http://127.0.0.1:6379", "redis://", "redis://h:port/0", "redis://h:70000", "redis://h/zero",
 			"redis://h/0/1", "unix:///tmp/redis.sock", "redis://a,b/0", "redis+sentinel://a,b", "redis+cluster://a/1", "redis+other://a",
 			"redis+sentinel://a,:1/jobs", "rediss://h?cert=/none", "redis://h?ca=/none", "rediss://h?ca=/none", "redis://h?sentinel_username=x"},
-		"HTTP_ADDR":          {"8080", "localhost", ":http", ":65536", ":-1", "a:b:1", ":"},
-		"WORKER_HTTP_ADDR":   {"8081", ":x"},
-		"JWT_SECRET":         {"short", longEnough[1:]},
+		"HTTP_ADDR":        {"8080", "localhost", ":http", ":65536", ":-1", "a:b:1", ":"},
+		"WORKER_HTTP_ADDR": {"8081", ":x"},
+		"JWT_SECRET":       {"short", longEnough[1:]},
+		"JWT_SECRETS": {"x", longEnough, ":" + longEnough, "a:short", "a:" + longEnough + ",", "a:" + longEnough + ",a:" + longEnough, "a b:" + longEnough,
+			"a:" + longEnough + " x", "a:" + longEnough + ",half", "a:" + developSecret, strings.Repeat("k", 65) + ":" + longEnough},
+		"JWT_JWKS_URL":       {"issuer.example", "http://issuer.example/keys", "https://", "https://u:p@issuer.example/", "file:///x", "http://127.0.0.1.example/", ":"},
+		"JWT_JWKS_FILE":      {"jwks.json", "./x"},
+		"RATE_LIMIT":         {"20", "0/s", "-1/s", "20/d", "20/", "/s", "1.5/s", "20/s:", "20/s:0", "20/s:x", "20/s:1:1", "1000001/s", "20 /s"},
+		"QUEUE_MAX":          {"-1", "x", "1e6"},
+		"MAX_DELAY":          {"0", "179s", "87601h", "10y", "x"},
+		"SHUTDOWN_DRAIN":     {"-1s", "5", "x"},
 		"QUEUES":             {",", "a,,b", "a,a", "A", "a:0", "a:-1", "a:x", "a:", "a:10001", "a:1:2", strings.Repeat("q", 65)},
 		"WORKER_CONCURRENCY": {"0", "-1", "ten", "1.5", "10001"},
 		"JOB_TIMEOUT":        {"0", "-1s", "30", "30 m", "999us"},
@@ -225,6 +252,12 @@ func TestSecretRules(t *testing.T) {
 		{"all interfaces with a secret", API, []string{"HTTP_ADDR=:8080", "JWT_SECRET=" + longEnough}, ""},
 		{"localhost", API, []string{"HTTP_ADDR=localhost:8080"}, ""},
 		{"another loopback", API, []string{"HTTP_ADDR=127.9.9.9:8080"}, ""},
+		{"secrets with kids alone", API, []string{"APP_ENV=production", "JWT_SECRETS=a:" + longEnough}, ""},
+		{"a JWKS alone", API, []string{"APP_ENV=production", "JWT_JWKS_URL=https://h/", "JWT_ISSUER=i", "JWT_AUDIENCE=a"}, ""},
+		{"a JWKS on all interfaces", API, []string{"HTTP_ADDR=:8080", "JWT_JWKS_FILE=/x", "JWT_ISSUER=i", "JWT_AUDIENCE=a"}, ""},
+		{"a JWKS for any audience", API, []string{"JWT_JWKS_URL=https://h/", "JWT_ISSUER=i"}, "JWT_JWKS_URL"},
+		{"a JWKS of any issuer", API, []string{"JWT_JWKS_FILE=/x", "JWT_AUDIENCE=a"}, "JWT_JWKS_FILE"},
+		{"two JWKS", API, []string{"JWT_JWKS_URL=https://h/", "JWT_JWKS_FILE=/x", "JWT_ISSUER=i", "JWT_AUDIENCE=a"}, "JWT_JWKS_URL"},
 		{"loopback of IPv6", API, []string{"HTTP_ADDR=[::1]:8080"}, ""},
 	}
 	for _, c := range cases {
@@ -241,6 +274,36 @@ func TestSecretRules(t *testing.T) {
 	}
 }
 
+// With keys of its own, a process in develop does not take tokens that everybody can make.
+func TestOtherKeysReplaceTheBuiltInOne(t *testing.T) {
+	for _, pair := range []string{"JWT_SECRETS=a:" + longEnough, "JWT_JWKS_FILE=/x"} {
+		if s := mustRead(t, API, pair, "JWT_ISSUER=i", "JWT_AUDIENCE=a"); s.JWTSecret != "" {
+			t.Errorf("%s: JWT_SECRET is the built-in one", pair)
+		}
+	}
+}
+
+func TestSigner(t *testing.T) {
+	named := "JWT_SECRETS=a:" + longEnough + "a,b:" + longEnough + "b"
+	for _, c := range []struct {
+		pairs []string
+		kid   string
+		want  NamedSecret
+		ok    bool
+	}{
+		{[]string{named, "JWT_SECRET=" + longEnough}, "", NamedSecret{"a", longEnough + "a"}, true},
+		{[]string{named}, "b", NamedSecret{"b", longEnough + "b"}, true},
+		{[]string{named, "JWT_SECRET=" + longEnough}, "c", NamedSecret{Secret: longEnough}, false},
+		{[]string{"JWT_SECRET=" + longEnough}, "", NamedSecret{Secret: longEnough}, true},
+		{[]string{"JWT_SECRET=" + longEnough}, "a", NamedSecret{Secret: longEnough}, false},
+		{[]string{"JWT_JWKS_FILE=/x"}, "", NamedSecret{}, false},
+	} {
+		if got, ok := mustRead(t, Token, c.pairs...).Signer(c.kid); got != c.want || ok != c.ok {
+			t.Errorf("%q, kid %q: %#v %v", c.pairs, c.kid, got, ok)
+		}
+	}
+}
+
 // TestSecretsStaySecret: neither errors nor a settings value printed in any way tell a secret.
 func TestSecretsStaySecret(t *testing.T) {
 	s := mustRead(t, API, "JWT_SECRET=hunter2hunter2hunter2hunter2hunter2", "REDIS_URL=redis://:hunter2@127.0.0.1:1/0")
@@ -253,6 +316,18 @@ func TestSecretsStaySecret(t *testing.T) {
 		told += refused(t, API, "REDIS_URL="+url).Error()
 	}
 	told += refused(t, API, "JWT_SECRET=hunter2").Error()
+	for _, value := range []string{"hunter2", "a:hunter2", "a:" + longEnough + ",hunter2", "hunter2 x:" + longEnough, "a:" + longEnough + " hunter2"} {
+		told += refused(t, API, "JWT_SECRETS="+value).Error()
+	}
+	for _, url := range []string{"https://u:hunter2@h/", "http://h/?key=hunter2", "https://h/%zzhunter2"} {
+		told += refused(t, API, "JWT_JWKS_URL="+url).Error()
+	}
+	more := mustRead(t, Worker, "JWT_SECRETS=a:hunter2hunter2hunter2hunter2hunter2", "JWT_JWKS_URL=https://h/?key=hunter2")
+	moreJSON, err := json.Marshal(more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told += fmt.Sprintf("%v %+v %#v %s", more, more, more, moreJSON)
 	told += refused(t, API, "APP_ENV=production", "JWT_SECRET="+developSecret).Error()
 	var help strings.Builder
 	Help(&help)

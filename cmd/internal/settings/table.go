@@ -33,7 +33,13 @@ var table = []setting{
 		Meaning: "where a worker listens for probes (/livez, /readyz); set but empty turns it off",
 		parse:   func(s *Settings, v string) error { return address(&s.WorkerHTTPAddr, v) }},
 	{Name: "JWT_SECRET", Shown: "built in for develop", Meaning: "key of the tokens (HS256), at least 32 bytes; the API needs one outside develop, " +
-		"and wherever HTTP_ADDR is not loopback", parse: parseSecret},
+		"and wherever HTTP_ADDR is not loopback, unless it has other keys", parse: parseSecret},
+	{Name: "JWT_SECRETS", Meaning: "several keys (HS256) by kid, as kid:secret,kid2:secret2; the first signs, all are taken, so that one can follow another",
+		parse: parseSecrets},
+	{Name: "JWT_JWKS_URL", Meaning: "where the public keys of the tokens are (RS256, ES256, EdDSA), https, or http on loopback; needs JWT_ISSUER and JWT_AUDIENCE",
+		parse: parseJWKSURL},
+	{Name: "JWT_JWKS_FILE", Meaning: "the same keys in a file, by its absolute path",
+		parse: func(s *Settings, v string) error { return file(&s.JWKSFile, v) }},
 	{Name: "JWT_ISSUER", Meaning: "if set, tokens must name it as iss",
 		parse: func(s *Settings, v string) error { s.JWTIssuer = v; return nil }},
 	{Name: "JWT_AUDIENCE", Meaning: "if set, tokens must name it as aud",
@@ -58,6 +64,14 @@ var table = []setting{
 		parse: func(s *Settings, v string) error { return duration(&s.HeartbeatInterval, v, 10*time.Millisecond) }},
 	{Name: "HEARTBEAT_TTL", Default: "10s", Meaning: "how long that counts: at least five intervals; the same for all programs on one Redis",
 		parse: func(s *Settings, v string) error { return duration(&s.HeartbeatTTL, v, 50*time.Millisecond) }},
+	{Name: "RATE_LIMIT", Meaning: "requests of each token's sub, as 20/s, 600/m, or 20/s:40 for bursts of 40",
+		parse: parseRate},
+	{Name: "QUEUE_MAX", Default: "0", Meaning: "how many jobs may wait in a queue before the API refuses more; 0: no limit",
+		parse: func(s *Settings, v string) error { return number(&s.QueueMax, v, 0, 1_000_000_000) }},
+	{Name: "MAX_DELAY", Default: "87600h", Meaning: "how far from now a job may be due that comes over HTTP",
+		parse: parseMaxDelay},
+	{Name: "SHUTDOWN_DRAIN", Default: "0s", Elsewhere: "5s", Meaning: "how long the API says that it is not ready before it closes, so that a load balancer can see it",
+		parse: func(s *Settings, v string) error { return duration(&s.ShutdownDrain, v, 0) }},
 	{Name: "SHUTDOWN_GRACE", Default: "25s", Meaning: "how long running jobs and requests may finish at a shutdown",
 		parse: func(s *Settings, v string) error { return duration(&s.ShutdownGrace, v, time.Millisecond) }},
 	{Name: "LEASE_DOUBT", Default: "continue", Meaning: "running jobs when Redis is away for long: continue, or cancel if runs must not overlap",
@@ -71,7 +85,7 @@ var table = []setting{
 	{Name: "LOG_FORMAT", Default: "console", Elsewhere: "json", Meaning: "console or json; logs go to stderr",
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogFormat, v, "console", "json") }},
 	{Name: "PUNCTUAL_HISTORY", Meaning: "for tests: append all that this process does as JSON lines to this file, one of its own",
-		parse: parseHistory},
+		parse: func(s *Settings, v string) error { return file(&s.History, v) }},
 }
 
 // defaultIn is the value in use where none is given.
