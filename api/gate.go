@@ -1,8 +1,6 @@
 package api
 
-import (
-	"time"
-)
+import "time"
 
 // gate is what every request with a token passes.
 type gate struct {
