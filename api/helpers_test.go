@@ -20,11 +20,6 @@ const testJobID = "0198c5a0-0000-7000-8000-000000000001"
 
 var testSecret = []byte("a secret of the tests, 32 bytes or more")
 
-func TestMain(m *testing.M) {
-	queue.QuietDriver()
-	m.Run()
-}
-
 // realQueue is a client of an embedded Redis of its own.
 func realQueue(t testing.TB) (*queue.Client, *miniredis.Miniredis) {
 	t.Helper()
@@ -45,7 +40,7 @@ func newAPI(t testing.TB, q Queue) (http.Handler, *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h, &log
+	return checked(t, h), &log
 }
 
 func testToken(t testing.TB) string {
@@ -73,7 +68,11 @@ func header(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
+// do holds the answer to openapi.json, whoever made the handler.
 func do(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	if _, ok := h.(*checkedHandler); !ok {
+		h = &checkedHandler{h, theContract().stray}
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w

@@ -58,6 +58,8 @@ func (s *service) routes() []route {
 		{"POST", workerOf + "/stop", scopeWorkers, false, none, tellsWorker, s.stopWorker},
 
 		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, s.stats},
+
+		{method: "GET", template: pathBase + "/openapi.json", handle: serveDocument},
 	}, probes(s.ready)...)
 }
 
