@@ -117,7 +117,8 @@ func guarded(t *testing.T) []route {
 
 // everything is a queue that has something to say to every verb.
 func everything() *fakeQueue {
-	return &fakeQueue{state: queue.Scheduled, due: time.UnixMilli(1), overviews: []queue.Overview{{Queue: "default"}}}
+	return &fakeQueue{state: queue.Scheduled, due: time.UnixMilli(1), overviews: []queue.Overview{{Queue: "default"}},
+		info: queue.Info{Job: queue.Job{ID: "job-1"}, State: queue.Scheduled}}
 }
 
 func TestEveryRouteWantsItsScope(t *testing.T) {
