@@ -54,6 +54,7 @@ var theContract = sync.OnceValue(func() *contract {
 	if err != nil {
 		panic(err)
 	}
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 	c := &contract{doc: doc, seen: map[string]bool{}}
 	for template, item := range doc.Paths.Map() {
 		c.paths = append(c.paths, newContractPath(template, item))

@@ -60,6 +60,7 @@ func (s *service) routes() []route {
 		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, s.stats},
 
 		{method: "GET", template: pathBase + "/openapi.json", handle: serveDocument},
+		{method: "GET", template: pathBase + "/docs", handle: servePage},
 	}, probes(s.ready)...)
 }
 
