@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -54,6 +56,28 @@ func hostilePaths(t *testing.T) []hostile {
 		rows = append(rows, hostile{name: "path: " + line, request: sent(t, "POST", "/register", `{}`, line), status: 404, code: "not-found"})
 	}
 	return append(rows, hostile{name: "method: _method in the query", request: sent(t, "GET", base+"/jobs/mine?_method=DELETE", ``), status: 400, code: "invalid-query"})
+}
+
+// hostileCursors are made of a good one.
+func hostileCursors(t *testing.T, h http.Handler) []hostile {
+	t.Helper()
+	var page struct {
+		Next string `json:"next_cursor"`
+	}
+	w := do(h, ask(t, "GET", base+"/jobs?limit=1", "", nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || page.Next == "" {
+		t.Fatalf("%d: %s", w.Code, w.Body)
+	}
+	good := page.Next
+	var rows []hostile
+	for name, query := range map[string]string{
+		"of another state": good + "&state=dead", "of another queue": good + "&queue=other", "of another type": good + "&type=other",
+		"cut": good[:len(good)-1], "cut in half": good[:len(good)/2], "twice as long": good + good, "with something behind it": good + "AAAA", "reversed case": strings.ToUpper(good),
+	} {
+		rows = append(rows, hostile{name: "cursor: " + name, request: sent(t, "GET", base+"/jobs?limit=1&cursor="+query, ``), status: 400, code: "invalid-cursor"})
+	}
+	return append(rows, hostile{name: "cursor: of somebody else", status: 400, code: "invalid-cursor",
+		request: sent(t, "GET", base+"/jobs?limit=1&cursor="+good, ``, "Authorization: Bearer "+tokenOf(t, map[string]any{"sub": "another"}))})
 }
 
 // hostileWire are requests that are hardly HTTP, or lie about their length. None has a body that would be taken.
