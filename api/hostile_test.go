@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
 )
@@ -53,7 +51,10 @@ func TestHostileRequests(t *testing.T) {
 	hasty.ReadHeaderTimeout, hasty.ReadTimeout = 100*time.Millisecond, 200*time.Millisecond
 	slowAddr := listen(t, hasty)
 
-	before := snapshot(t, redisServer.Client())
+	before := redistest.TakeSnapshot(t, redisServer.Client())
+	if len(before) < 8 {
+		t.Fatalf("Redis has only %d keys", len(before))
+	}
 	rows := slices.Concat(hostileTokens(t), hostileBodies(t), hostileFields(t), hostilePaths(t), hostileWire(t))
 	if _, err := client.List(context.Background(), "default", queue.Listing{}); err != nil && err.Error() == "not built yet" {
 		t.Log("listings are not built yet: no cursors are forged")
@@ -75,9 +76,8 @@ func TestHostileRequests(t *testing.T) {
 		if status != row.status || code != row.code {
 			t.Errorf("%s: got %d %q, want %d %q\n%.300s", row.name, status, code, row.status, row.code, text)
 		}
-		after := snapshot(t, redisServer.Client())
-		if !maps.Equal(before, after) {
-			t.Fatalf("%s: answered %d %s, and changed Redis: %s", row.name, status, code, differences(before, after))
+		if diff := before.Diff(redistest.TakeSnapshot(t, redisServer.Client())); diff != "" {
+			t.Fatalf("%s: answered %d %s, and changed Redis: %s", row.name, status, code, diff)
 		}
 	}
 	if t.Logf("%d hostile requests, and no key of Redis changed by any", len(rows)); len(rows) < 60 {
@@ -131,45 +131,6 @@ func exchange(t *testing.T, addr string, row hostile) (status int, code, text st
 		code = p.Code
 	}
 	return answer.StatusCode, code, string(body)
-}
-
-// snapshot is all that Redis has: of each key its content and when it ends.
-func snapshot(t *testing.T, c *redis.Client) map[string]string {
-	t.Helper()
-	ctx := context.Background()
-	keys, err := c.Keys(ctx, "*").Result()
-	if err != nil || len(keys) == 0 {
-		t.Fatalf("keys: %v, %v", keys, err)
-	}
-	pipe := c.Pipeline()
-	contents, ends := map[string]*redis.StringCmd{}, map[string]*redis.DurationCmd{}
-	for _, key := range keys {
-		contents[key], ends[key] = pipe.Dump(ctx, key), pipe.PExpireTime(ctx, key)
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]string{}
-	for _, key := range keys {
-		all[key] = fmt.Sprint(contents[key].Val(), ends[key].Val())
-	}
-	return all
-}
-
-func differences(before, after map[string]string) string {
-	var all []string
-	for key := range before {
-		if after[key] != before[key] {
-			all = append(all, key)
-		}
-	}
-	for key := range after {
-		if _, there := before[key]; !there {
-			all = append(all, "new: "+key)
-		}
-	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
 }
 
 // sent is the text of a request, whole and well formed; headers are lines, and one that has a name of the others takes its place.

@@ -44,7 +44,7 @@ func servePage(c *call) error {
 	return nil
 }
 
-var code = regexp.MustCompile("`([^`]+)`")
+var codeMark = regexp.MustCompile("`([^`]+)`")
 
 // prose makes HTML of the little markup that the document uses: paragraphs, lists, code.
 func prose(text string) template.HTML {
@@ -58,7 +58,7 @@ func prose(text string) template.HTML {
 		}
 		tag := map[bool]string{true: "li", false: "p"}[isItem]
 		if line != "" {
-			html.WriteString("<" + tag + ">" + code.ReplaceAllString(template.HTMLEscapeString(item), "<code>$1</code>") + "</" + tag + ">")
+			html.WriteString("<" + tag + ">" + codeMark.ReplaceAllString(template.HTMLEscapeString(item), "<code>$1</code>") + "</" + tag + ">")
 		}
 	}
 	if inList {
