@@ -36,7 +36,11 @@ func TestHostileRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	h, _ := newAPI(t, client)
+	h, err := New(client, Config{Secret: testSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = checked(t, h)
 	for _, body := range []string{`{"job_id":"mine","delay_seconds":3600}`, `{"delay_seconds":3600,"queue":"other"}`,
 		`{"delay_seconds":3600,"unique":{"key":"held","until":"done"}}`} {
 		if w := post(t, h, body); w.Code != http.StatusCreated {
