@@ -30,6 +30,9 @@ type Options struct {
 	EnqueueWait int
 	// MaxScheduled bounds the scheduled jobs of a queue: what is enqueued beyond is refused with ErrQueueFull. 0: no bound.
 	MaxScheduled int
+	// RoundTrip, if set, is told after each round trip to Redis how long it took, the wait for ENQUEUE_WAIT included, and why it was
+	// not answered; nil if it was. It is called by many goroutines and must return at once. The wait for a wake token is none.
+	RoundTrip func(took time.Duration, err error)
 	// History, if set, is told of every operation before it is sent and when it is answered, in the goroutine of the caller.
 	// It is for tests, see HistoryTo.
 	History func(Event)
@@ -50,6 +53,8 @@ type Client struct {
 	known        sync.Map               // names of queues that are in punctual:queues, and in which this client may do its work
 	mayChange    sync.Map               // names of queues in which Redis permits this client all that scripts do
 	asked        atomic.Pointer[string] // the queue whose permissions were asked for last
+
+	roundTrip func(took time.Duration, err error) // nil: off
 }
 
 // Open makes a client for the Redis at url:
@@ -72,7 +77,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Client, error) {
 	if o.TLS != nil {
 		a.opts.TLSConfig = o.TLS
 	}
-	c := &Client{address: a, timeout: o.Timeout, wait: confirmation(max(o.EnqueueWait, WaitAOF)), history: o.History,
+	c := &Client{address: a, timeout: o.Timeout, wait: confirmation(max(o.EnqueueWait, WaitAOF)), roundTrip: o.RoundTrip, history: o.History,
 		maxScheduled: max(0, o.MaxScheduled)}
 	switch a.topology {
 	case sentinel:

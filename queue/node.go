@@ -21,6 +21,7 @@ import (
 type node struct {
 	*redis.Client
 	owner *Client
+	timed bool // its round trips are told of
 	sent  atomic.Bool
 	last  atomic.Pointer[dialed] // the connection that was dialed last
 	era   atomic.Int64           // a connection made in an earlier one is not used again
@@ -29,7 +30,7 @@ type node struct {
 // newNode makes at most as many connections as the line has, dialed when needed: to addr, or to the master that the sentinels name by then.
 func (l *line) newNode(addr string) *node {
 	c := l.client
-	n := &node{owner: c}
+	n := &node{owner: c, timed: c.roundTrip != nil && l.reply > 0} // a wait for a token is no round trip
 	o := *c.address.opts
 	o.Addr = addr
 	dial := redis.NewDialer(&o)
@@ -85,6 +86,9 @@ func (c *Client) dial(ctx context.Context, dial dialer, network, addr string) (*
 func (n *node) exchange(ctx context.Context, cmds ...redis.Cmder) (sent bool) {
 	n.owner.sentinels.watch(ctx)
 	n.sent.Store(false)
+	if n.timed {
+		defer n.tellRoundTrip(time.Now(), cmds)
+	}
 	if len(cmds) == 1 {
 		_ = n.Process(ctx, cmds[0]) // the error is in the command
 	} else {
@@ -96,6 +100,19 @@ func (n *node) exchange(ctx context.Context, cmds ...redis.Cmder) (sent bool) {
 		refuse(cmds, err)
 	}
 	return n.sent.Load()
+}
+
+// tellRoundTrip tells how long it took, and why a command was not answered. A refusal is an answer.
+func (n *node) tellRoundTrip(begun time.Time, cmds []redis.Cmder) {
+	var answer redis.Error
+	var unanswered error
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.As(err, &answer) {
+			unanswered = err
+			break
+		}
+	}
+	n.owner.roundTrip(time.Since(begun), unanswered)
 }
 
 // refuse gives the error of a pipeline to its commands if none has it: so go-redis leaves them when the server refuses the

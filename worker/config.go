@@ -39,6 +39,8 @@ type Config struct {
 	StuckAfter    time.Duration  // how long a handler may go on after its context ended before it is told of. Default 10 s
 	Build         string         // told in the heartbeat: what tells builds apart
 	Logger        zerolog.Logger // default: no log
+	// Observe, if set, is asked once for each queue who is to be told of what happens there.
+	Observe func(queue string) Observer
 	// History, if set, is told of handlers: it must be the one that the queue.Client has. For tests, see queue.HistoryTo.
 	History func(queue.Event)
 }

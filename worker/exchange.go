@@ -167,8 +167,10 @@ func (r *runner) applyClaims(sent queue.Exchange, got queue.Exchanged) {
 		r.unanswered(got.ClaimErr)
 		return
 	}
-	for _, c := range claims.Jobs {
-		r.take(c)
+	for i := range claims.Jobs {
+		c := &claims.Jobs[i]
+		r.observe.Claimed(c.Job.Type, c.Lateness())
+		r.take(*c)
 	}
 	if claims.Armed {
 		r.armed = time.Now().Add(claims.NextDue.Sub(claims.Now))
@@ -245,6 +247,7 @@ func (r *runner) fenced(worker string) {
 		return
 	}
 	r.renew()
+	r.observe.Fenced()
 	r.failures++
 	event := r.log.Debug()
 	if r.fenceTold.again(5 * time.Second) {
@@ -255,9 +258,10 @@ func (r *runner) fenced(worker string) {
 	poke(r.beat)
 }
 
-// report logs what became of a result.
+// report tells what became of a result.
 func (r *runner) report(e *execution, outcome queue.Outcome) {
 	c := e.claimed
+	r.observe.Settled(c.Job.Type, outcome)
 	event := r.log.Debug()
 	switch outcome {
 	case queue.OutcomeLost, queue.OutcomeDead, queue.OutcomeRetry:

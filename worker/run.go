@@ -142,8 +142,10 @@ func (r *runner) conclude(e *execution, result queue.Result, tellEnd func(queue.
 		result = r.failed(e.job(), nil, &queue.Failure{Error: "what the handler returned or panicked with ended its goroutine while it was read",
 			Attempt: e.claimed.Attempt, Worker: e.worker})
 	}
+	took := time.Since(e.begun)
+	r.observe.Ran(e.claimed.Job.Type, took)
 	if result.Failure != nil {
-		result.Failure.TookMS = time.Since(e.begun).Milliseconds()
+		result.Failure.TookMS = took.Milliseconds()
 	}
 	tellEnd(result.Outcome)
 	r.mu.Lock()

@@ -43,6 +43,7 @@ type runner struct {
 	handler func(jobType string) Handler
 	log     zerolog.Logger
 	outage  *outage
+	observe Observer
 
 	fenceTold, troubleTold seldom
 
@@ -62,7 +63,7 @@ type runner struct {
 
 func newRunner(l link, c Config, slots int, handler func(string) Handler) *runner {
 	log := c.Logger.With().Str("queue", l.Queue()).Logger()
-	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger},
+	r := &runner{link: l, config: c, slots: slots, handler: handler, log: log, outage: &outage{log: c.Logger}, observe: c.observer(l.Queue()),
 		look: make(chan struct{}, 1), beat: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 		ready: make(chan struct{}, slots), ended: make(chan struct{}), stop: func() {}, endWaking: func() {}}
 	r.memory = memory{info: c.info(slots), held: map[string]*execution{}, want: true}
