@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 )
 
@@ -18,16 +19,17 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // entry is what the log line of one request tells beyond the request itself; handlers fill it in. It never holds the token,
 // the payload, or anything else of the body but the names of known fields.
 type entry struct {
-	id      string
-	route   *route // nil: there is none
-	tells   tells
-	subject string
-	jobID   string
-	jobs    int      // registered or moved at once
-	code    string   // of the problem that was answered
-	fields  []string // that were bad
-	err     error
-	stack   []byte // of a panic
+	id       string
+	route    *route // nil: there is none
+	tells    tells
+	template string // of its path, "" if there is none
+	subject  string
+	jobID    string
+	jobs     int      // registered or moved at once
+	code     string   // of the problem that was answered
+	fields   []string // that were bad
+	err      error
+	stack    []byte // of a panic
 }
 
 type entryKey struct{}
@@ -37,7 +39,7 @@ func entryOf(ctx context.Context) *entry { return ctx.Value(entryKey{}).(*entry)
 
 // observe gives each request an id (its own X-Request-Id if that is fit to be one), writes one line when it is over, and
 // turns a panic into a 500, so that the process lives.
-func observe(log zerolog.Logger, next http.Handler) http.Handler {
+func observe(log zerolog.Logger, tell func(route, method string, code int, took time.Duration), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		e := &entry{id: r.Header.Get("X-Request-Id")}
@@ -47,9 +49,23 @@ func observe(log zerolog.Logger, next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", e.id)
 		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
-		defer func() { e.write(log, r, rec, time.Since(start)) }()
+		defer func() {
+			took := time.Since(start)
+			if tell != nil {
+				tell(e.template, r.Method, rec.status, took)
+			}
+			e.write(log, r, rec, took)
+		}()
 		defer e.recover(rec, r)
 		next.ServeHTTP(rec, r)
+	})
+}
+
+// noteRoute is a middleware of the router: only there is it known which route a request takes.
+func noteRoute(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entryOf(r.Context()).template, _ = mux.CurrentRoute(r).GetPathTemplate()
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -125,7 +125,7 @@ func TestPanicIsAnsweredAndLogged(t *testing.T) {
 
 func TestPanicAfterTheAnswerHasBegunCutsTheConnection(t *testing.T) {
 	var log strings.Builder
-	server := httptest.NewServer(observe(zerolog.New(&log), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(observe(zerolog.New(&log), nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("half an ans"))
 		_ = http.NewResponseController(w).Flush()
 		panic("a bug")

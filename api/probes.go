@@ -14,7 +14,7 @@ import (
 // process cannot do its work now, nothing if it can, and returns when its context ends. Requests are not logged: a probe
 // comes every few seconds, and what it finds is logged by whoever has the trouble.
 func Probes(ready func(context.Context) []queue.Problem) http.Handler {
-	return observe(zerolog.Nop(), newRouter(probes(ready), nil))
+	return observe(zerolog.Nop(), nil, newRouter(probes(ready), nil))
 }
 
 // probes are the routes that need no token.

@@ -68,6 +68,7 @@ func (s *service) routes() []route {
 // redirected loses its body in most clients. It matches paths as they were sent: a %2F in an id is part of the id.
 func newRouter(routes []route, g *gate) *mux.Router {
 	r := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	r.Use(noteRoute)
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
 	paths := map[string]byMethod{}
 	for _, rt := range routes {

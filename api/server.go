@@ -55,6 +55,10 @@ type Config struct {
 	RateLimit Rate            // of each subject; default: none
 	MaxDelay  time.Duration   // the longest from now until a job is due; default: queue.MaxDelay
 	Closing   <-chan struct{} // once it is closed, /readyz says that this process shuts down; it goes on answering all the same
+
+	// Observe, if set, is told of each request that was answered. route is the template of its path, "" if there is none; method is
+	// what the client wrote.
+	Observe func(route, method string, code int, took time.Duration)
 }
 
 const (
@@ -77,7 +81,7 @@ func New(q Queue, c Config) (http.Handler, error) {
 	guarded := &guardedQueue{q, newBreakers()}
 	s := &service{queue: guarded, closing: c.Closing}
 	g := &gate{tokens: tokens, limiter: newLimiter(guarded, c.RateLimit), maxDelay: c.MaxDelay}
-	return observe(c.Logger, newRouter(s.routes(), g)), nil
+	return observe(c.Logger, c.Observe, newRouter(s.routes(), g)), nil
 }
 
 // Server makes a server that no client can hold for long: bodies are small, and so are headers.

@@ -158,7 +158,10 @@ var (
 
 // notSettings look like settings and are none of the programs'.
 var notSettings = map[string]string{
-	"REDIS_PORT": "of scripts/start-redis.sh",
+	"REDIS_PORT":                 "of scripts/start-redis.sh",
+	"OTEL_SERVICE_NAME":          "of OpenTelemetry",
+	"OTEL_TRACES_SAMPLER":        "of OpenTelemetry",
+	"OTEL_EXPORTER_OTLP_HEADERS": "of OpenTelemetry",
 }
 
 // TestDocsNameEverySetting: what the documents call a setting is one, and the guides tell every setting with its default.

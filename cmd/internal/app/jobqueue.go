@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/punctualq/punctual/api"
 	"github.com/punctualq/punctual/cmd/internal/jobs"
@@ -63,41 +64,37 @@ func (p *process) listenForProbes() (net.Listener, error) {
 	return l, err
 }
 
-// withProbes runs the worker, and answers probes until it has shut down: one that lets its jobs finish is still alive.
+// withProbes runs the worker, and answers probes until it has shut down.
 func (p *process) withProbes(ctx context.Context, l net.Listener, w *worker.Worker) error {
 	if l == nil {
 		return w.Run(ctx)
 	}
-	probing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var probes sync.WaitGroup
-	probes.Go(func() {
-		if err := p.serveHTTP(probing, l, api.Probes(w.Health)); err != nil {
-			p.log.Warn().Err(err).Msg("this worker has no probes any more")
-		}
-	})
-	err := w.Run(ctx)
-	stop()
-	probes.Wait()
-	return err
+	return p.beside(ctx, l, p.withMetrics(api.Probes(w.Health)), "this worker has no probes any more", w.Run)
 }
 
 // newWorker makes the worker with the job types that come along. Those that fail or sleep on request are for development.
 func (p *process) newWorker(q *queue.Client) (*worker.Worker, error) {
 	s := p.settings
+	handlers := map[string]worker.Handler{"message": (&jobs.Message{Out: p.stdout}).Handle}
+	if s.Env == settings.Develop {
+		handlers["sleep"], handlers["fail"] = jobs.Sleep, jobs.Fail
+	}
 	w, err := worker.New(q, worker.Config{
 		Queues: s.QueueSlots(), Concurrency: s.WorkerConcurrency, JobTimeout: s.JobTimeout,
 		RetryBase: s.RetryBase, RetryCap: s.RetryCap, Timing: s.Timing(),
 		DeadMax: s.DeadMax, DeadRetention: s.DeadRetention, DoneMax: s.DoneMax,
 		ShutdownGrace: s.ShutdownGrace, LeaseDoubt: s.LeaseDoubt, Build: p.build, Logger: p.log,
-		History: p.history,
+		Observe: p.metrics.Observer(slices.Sorted(maps.Keys(handlers))...), History: p.history,
 	})
 	if err != nil {
 		return nil, err
 	}
-	w.Handle("message", (&jobs.Message{Out: p.stdout}).Handle)
-	if s.Env == settings.Develop {
-		w.Handle("sleep", jobs.Sleep)
-		w.Handle("fail", jobs.Fail)
+	for jobType, h := range handlers {
+		w.Handle(jobType, h)
+	}
+	p.metrics.Slots(w.Stats)
+	if err := p.trace(w); err != nil {
+		return nil, err
 	}
 	return w, nil
 }

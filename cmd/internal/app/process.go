@@ -10,7 +10,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/punctualq/punctual/cmd/internal/metrics"
 	"github.com/punctualq/punctual/cmd/internal/settings"
+	"github.com/punctualq/punctual/cmd/internal/tracing"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -21,6 +23,9 @@ type process struct {
 	build          string
 	stdout, stderr io.Writer
 	history        func(queue.Event) // nil: off
+	metrics        *metrics.Metrics
+	metricsAt      string           // where they have a listener of their own
+	tracing        *tracing.Tracing // nil: off
 }
 
 // spec is what makes one program differ from the others.
@@ -48,6 +53,7 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 		read.LogLevel = "warn"
 	}
 	p := &process{settings: read, log: newLogger(read, stderr), build: buildID(), stdout: stdout, stderr: stderr}
+	p.metrics = metrics.New(s.name, p.build)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -62,7 +68,8 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 		}
 	})
 	silent := context.AfterFunc(ctx, told)
-	err = s.work(ctx, p)
+	err = p.withOwnMetrics(ctx, s.work)
+	p.stopTracing(ctx)
 	if silent(); ctx.Err() != nil {
 		told() // the shutdown may be over before that function began
 	}
@@ -83,18 +90,25 @@ func (p *process) open(ctx context.Context) (*queue.Client, error) {
 	if err := p.keepHistory(); err != nil {
 		return nil, badSetting{fmt.Errorf("PUNCTUAL_HISTORY: %w", err)}
 	}
-	q, err := queue.Open(ctx, string(p.settings.RedisURL),
-		queue.Options{EnqueueWait: p.settings.EnqueueWait, MaxScheduled: p.settings.QueueMax, History: p.history})
+	q, err := queue.Open(ctx, string(p.settings.RedisURL), queue.Options{EnqueueWait: p.settings.EnqueueWait,
+		MaxScheduled: p.settings.QueueMax, RoundTrip: p.metrics.RoundTrip, History: p.history})
 	if err != nil && !errors.Is(err, queue.ErrLayout) {
 		return nil, badSetting{fmt.Errorf("REDIS_URL: %w", err)}
+	}
+	if err == nil {
+		p.metrics.Queues(q)
 	}
 	return q, err
 }
 
 // started writes the line by which a person finds out what runs here.
 func (p *process) started(what string) *zerolog.Event {
-	return p.log.Info().Str("program", what).Int("pid", os.Getpid()).Str("env", string(p.settings.Env)).Str("build", p.build).
+	line := p.log.Info().Str("program", what).Int("pid", os.Getpid()).Str("env", string(p.settings.Env)).Str("build", p.build).
 		Str("redis", p.settings.RedisHost)
+	if p.metricsAt != "" {
+		line = line.Str("metrics", p.metricsAt)
+	}
+	return line
 }
 
 // together runs all parts at once and returns when all have returned. The first that returns, with an error or without,

@@ -47,7 +47,7 @@ func (p *process) serveAPI(ctx context.Context, l net.Listener, q *queue.Client)
 		return err
 	}
 	parts := []func(context.Context) error{
-		func(ctx context.Context) error { return p.drainHTTP(ctx, l, handler, closing) },
+		func(ctx context.Context) error { return p.drainHTTP(ctx, l, p.withMetrics(handler), closing) },
 		worker.NewReaper(q, p.settings.Timing(), p.log).Run,
 		func(ctx context.Context) error { return watchRedis(ctx, q.Health, p.log, healthEvery) },
 	}
@@ -61,7 +61,7 @@ func (p *process) serveAPI(ctx context.Context, l net.Listener, q *queue.Client)
 func (p *process) apiConfig() (api.Config, error) {
 	s := p.settings
 	c := api.Config{Secret: []byte(s.JWTSecret), Issuer: s.JWTIssuer, Audience: s.JWTAudience, Logger: p.log,
-		RateLimit: api.Rate(s.RateLimit), MaxDelay: s.MaxDelay}
+		RateLimit: api.Rate(s.RateLimit), MaxDelay: s.MaxDelay, Observe: p.metrics.Request}
 	for _, named := range s.JWTSecrets {
 		c.Secrets = append(c.Secrets, api.Secret{KID: named.KID, Key: []byte(named.Secret)})
 	}

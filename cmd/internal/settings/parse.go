@@ -1,8 +1,10 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -96,6 +98,15 @@ func parseEnqueueWait(s *Settings, value string) error {
 	if number(&s.EnqueueWait, value, 0, 100) != nil {
 		return wanted(value, "0, a number of replicas from 1 to 100, or aof")
 	}
+	return nil
+}
+
+func parseCollector(s *Settings, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("must be a URL such as http://127.0.0.1:4318 (not shown, it may hold a password)")
+	}
+	s.collector = true
 	return nil
 }
 

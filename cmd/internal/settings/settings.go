@@ -77,9 +77,17 @@ type Settings struct {
 	EnqueueWait       int // as in queue.Options
 	LogLevel          string
 	LogFormat         string
+	MetricsAddr       string // empty: /metrics is answered where everything else is
+	TracesExporter    string // none, otlp or empty; see Traces
 	History           string // path of a file; empty: no history
 
-	given map[string]bool
+	collector bool // its URL is set: OpenTelemetry reads it by itself
+	given     map[string]bool
+}
+
+// Traces tells whether spans are sent to a collector.
+func (s Settings) Traces() bool {
+	return s.TracesExporter == "otlp" || s.TracesExporter == "" && s.collector
 }
 
 // Given tells whether a setting was set rather than left to its default.

@@ -32,6 +32,8 @@ var table = []setting{
 	{Name: "WORKER_HTTP_ADDR", Default: "127.0.0.1:8081", emptyCounts: true,
 		Meaning: "where a worker listens for probes (/livez, /readyz); set but empty turns it off",
 		parse:   func(s *Settings, v string) error { return address(&s.WorkerHTTPAddr, v) }},
+	{Name: "METRICS_ADDR", Meaning: "where a process answers /metrics alone; none: on HTTP_ADDR and WORKER_HTTP_ADDR",
+		parse: func(s *Settings, v string) error { return address(&s.MetricsAddr, v) }},
 	{Name: "JWT_SECRET", Shown: "built in for develop", Meaning: "key of the tokens (HS256), at least 32 bytes; the API needs one outside develop, " +
 		"and wherever HTTP_ADDR is not loopback, unless it has other keys", parse: parseSecret},
 	{Name: "JWT_SECRETS", Meaning: "several keys (HS256) by kid, as kid:secret,kid2:secret2; the first signs, all are taken, so that one can follow another",
@@ -84,6 +86,10 @@ var table = []setting{
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogLevel, v, "debug", "info", "warn", "error") }},
 	{Name: "LOG_FORMAT", Default: "console", Elsewhere: "json", Meaning: "console or json; logs go to stderr",
 		parse: func(s *Settings, v string) error { return oneOf(&s.LogFormat, v, "console", "json") }},
+	{Name: "OTEL_TRACES_EXPORTER", Shown: "none, or otlp where the endpoint is set", Meaning: "otlp sends a span of each job to a collector (OpenTelemetry)",
+		parse: func(s *Settings, v string) error { return oneOf(&s.TracesExporter, v, "none", "otlp") }},
+	{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Meaning: "the collector's URL (OTLP over HTTP); the other OTEL_ variables of tracing count as well",
+		parse: parseCollector},
 	{Name: "PUNCTUAL_HISTORY", Meaning: "for tests: append all that this process does as JSON lines to this file, one of its own",
 		parse: func(s *Settings, v string) error { return file(&s.History, v) }},
 }
