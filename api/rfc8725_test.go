@@ -124,7 +124,7 @@ func TestRFC8725(t *testing.T) {
 
 		{"3.7 UTF-8", "bytes that are not, in a claim", forged(`{"alg":"HS256"}`, "{\"sub\":\"\xff\","+claims[1:])},
 		{"3.7 UTF-8", "bytes that are not, in the header", forged("{\"alg\":\"HS256\",\"x\":\"\xff\"}", claims)},
-		{"3.7 UTF-8", "UTF-16", forged(`{"alg":"HS256"}`, string(utf16(claims)))},
+		{"3.7 UTF-8", "UTF-16", forged(`{"alg":"HS256"}`, string(asUTF16(claims)))},
 
 		{"3.8 issuer and subject", "another issuer", hs(nil, jwt.MapClaims{"iss": "you"})},
 		{"3.8 issuer and subject", "another case", hs(nil, jwt.MapClaims{"iss": "ME"})},
@@ -181,7 +181,7 @@ func TestRFC8725(t *testing.T) {
 	}
 }
 
-func utf16(s string) []byte {
+func asUTF16(s string) []byte {
 	wide := make([]byte, 0, 2*len(s))
 	for _, b := range []byte(s) {
 		wide = append(wide, b, 0)
