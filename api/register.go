@@ -63,7 +63,7 @@ func (c *call) newJob(body []byte, key string) (queue.NewJob, *form, error) {
 	}
 	f := &form{members: members, names: fieldNames, maxDelay: c.gate.maxDelay}
 	job := f.job()
-	job.Subject = c.caller.subject
+	job.Subject, job.TraceParent = c.caller.subject, traceParent(c.r.Header)
 	if err := f.check(job.Validate()); err != nil {
 		return job, f, err
 	}

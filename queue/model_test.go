@@ -17,7 +17,7 @@ import (
 // each.
 func TestModel(t *testing.T) {
 	s := redistest.Own(t)
-	checks := "40"
+	checks := "120"
 	flag.Visit(func(f *flag.Flag) {
 		if f.Name == "rapid.checks" {
 			checks = f.Value.String()

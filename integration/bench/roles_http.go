@@ -67,7 +67,7 @@ func (s *serve) close() error {
 }
 
 // nowhere takes every job and forgets it.
-type nowhere struct{}
+type nowhere struct{ api.Queue }
 
 func (nowhere) Enqueue(_ context.Context, j queue.NewJob) (queue.Enqueued, error) {
 	if err := j.Validate(); err != nil {
