@@ -155,8 +155,8 @@ func TestEveryDocumentedProblem(t *testing.T) {
 		for _, answer := range documentedAnswers() {
 			problem, ok := strings.CutPrefix(answer, prefix)
 			provocation, known := provocations[problem]
-			if !ok || excuse(answer) != "" || !strings.Contains(problem, " ") {
-				continue
+			if !ok || excuse(answer) != "" || !strings.Contains(problem, " ") || strings.HasSuffix(problem, " rate-limited") {
+				continue // the limiter has a test of its own
 			}
 			if !known {
 				t.Errorf("nothing provokes %s", answer)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/rs/zerolog"
 
 	"github.com/punctualq/punctual/queue"
@@ -126,5 +127,15 @@ func TestMaxDelay(t *testing.T) {
 		if len(p.Errors) != 1 || p.Errors[0].Pointer != "/"+field || p.Errors[0].Detail != "must be at most 3600 seconds from now" {
 			t.Errorf("%s: %+v", field, p.Errors)
 		}
+	}
+}
+
+// Each route with a token stands behind the limiter.
+func TestRateLimitOfEachRoute(t *testing.T) {
+	q := &fakeQueue{}
+	q.limit = func(string, float64, int) (time.Duration, error) { return time.Second, nil }
+	h := limitedAPI(t, q, Rate{PerSecond: 1, Burst: 1})
+	for _, rt := range guarded(t) {
+		wantProblem(t, do(h, ask(t, rt.method, pathOf(rt), bodyOf(rt), jwt.MapClaims{"scope": rt.scope})), 429, "rate-limited")
 	}
 }
