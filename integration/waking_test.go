@@ -99,8 +99,8 @@ func TestIdleWorkerIsCheap(t *testing.T) {
 	r := redistest.Own(t)
 	q := redistest.Queue(t)
 	startWorker(t, r.URL(), q, worker.Config{}, func(context.Context, worker.Job) error { return nil })
-	redistest.Await(t, 10*time.Second, "the worker to wait for the wake token", func() bool {
-		return strings.Contains(r.Client().Info(t.Context(), "clients").Val(), "blocked_clients:1")
+	redistest.Await(t, 10*time.Second, "the worker to wait for the wake token and for what it may be told", func() bool {
+		return strings.Contains(r.Client().Info(t.Context(), "clients").Val(), "blocked_clients:2")
 	})
 	const span = 10
 	before := roundTrips(t, r.Client())
