@@ -52,7 +52,7 @@ local count = plain + #results`},
 			{reapLua, `if not stale and redis.call('EXISTS', heartbeat) == 1 then return {'alive'} end`, ``}}},
 	{name: "reap forgets a list with something left", bug: "of more than a hundred jobs of a dead worker the rest is lost",
 		field: "gocraft/work#44", pkg: "./queue", run: "TestReapInParts", edits: []edit{
-			{reapLua, `if length > #moves then`, `if false then`}}},
+			{reapLua, `if length > took then`, `if false then`}}},
 	{name: "leave drops a list that is not empty", bug: "what a stopping worker could not give back is lost",
 		field: "gocraft/work#146", pkg: "./queue", run: "TestLeaveWithJobsOnTheList", edits: []edit{
 			{"queue/lua/leave.lua", `if held == 0 then
@@ -60,7 +60,7 @@ local count = plain + #results`},
   redis.call('ZREM'`}}},
 	{name: "a token signed by another method", bug: "who signs with another algorithm than HS256 is let in",
 		pkg: "./api", run: "TestTokens", edits: []edit{
-			{"api/token.go", `jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), `, ``}}},
+			{"api/token.go", `jwt.WithValidMethods(algorithms), `, ``}}},
 }
 
 // keeping: what Redis holds, and the clock.

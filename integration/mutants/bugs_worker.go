@@ -99,7 +99,7 @@ var running = []mutant{
 `, ``}}},
 	{name: "claims after the stop began", bug: "a stopping worker takes jobs that it cannot finish",
 		pkg: "./worker", run: "TestNoClaimAfterTheStopBegan", edits: []edit{
-			{exchangeGo, `if r.stopping || !r.want && len(next.Results) == 0 {`, `if !r.want && len(next.Results) == 0 {`}}},
+			{exchangeGo, `if r.takesNone() || !r.want && len(next.Results) == 0 {`, `if !r.want && len(next.Results) == 0 {`}}},
 	{name: "a claim for more than the free slots", bug: "jobs wait in a worker's memory while other workers are idle",
 		field: "sidekiq/sidekiq#843", pkg: "./worker", run: "TestNeverMoreHandlersThanSlots", edits: []edit{
 			{exchangeGo, `free := r.slots - r.running
