@@ -29,7 +29,8 @@ redis.call('HLEN', errors)
 redis.call('HLEN', unique)
 
 -- One more than wanted: the next due time. Of a queue that is paused nothing can be seen.
-local head = m[5] == '1' and {} or redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES')
+local head = redis.call('ZRANGE', scheduled, 0, want, 'WITHSCORES')
+if m[5] == '1' then head = {} end
 local function due(i) return tonumber(head[2 * i]) or math.huge end
 local waiting = #head / 2
 local ripe = math.min(waiting, want) -- how many are due, of those that are wanted

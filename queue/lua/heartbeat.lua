@@ -31,7 +31,8 @@ elseif m[2] and (tonumber(m[2]) ~= interval or tonumber(m[3] or '') ~= ttl) then
   if registered and tonumber(registered) >= now then living = living - 1 end
   if living > 0 then return {'timing', m[2], m[3] or ''} end
 end
-local next_due = m[9] ~= '1' and redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] or ''
+local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local next_due = m[9] ~= '1' and head[2] or ''
 local list = mode ~= 'observe' and redis.call('LRANGE', processing, 0, -1) or {}
 local ending = {}
 if redis.call('SCARD', cancelled) > 0 then
