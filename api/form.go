@@ -197,16 +197,13 @@ func (f *form) maxRetry() int {
 	}
 }
 
-// fieldsOfQueue are the fields that the queue calls otherwise.
-var fieldsOfQueue = map[string]string{"id": "job_id", "timeout_ms": "timeout_seconds"}
-
 // check puts together what the form and the queue refuse, one entry a field; nil if neither refuses anything.
 func (f *form) check(err error) error {
 	if err == nil && len(f.bad) == 0 {
 		return nil
 	}
 	eachInvalid(err, func(e *queue.InvalidError) {
-		field := cmp.Or(fieldsOfQueue[e.Field], e.Field)
+		field := e.Field
 		if field == "payload" && !f.has("payload") {
 			field = "message" // the payload was made of it
 		}

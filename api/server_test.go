@@ -60,19 +60,10 @@ func TestServerHasLimits(t *testing.T) {
 // wire serves over a real connection, for what httptest's recorder does not show, and returns what sends a request there.
 func wire(t *testing.T, server *http.Server) func(request string) *http.Response {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-served
-	})
+	addr := listen(t, server)
 	return func(request string) *http.Response {
 		t.Helper()
-		conn, err := net.Dial("tcp", listener.Addr().String())
+		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}

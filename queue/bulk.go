@@ -71,7 +71,7 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 func (f Filter) check(queue string) error {
 	switch {
 	case !isQueueName(queue):
-		return &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return errQueueName
 	case f.Type != "" && !isJobType(f.Type):
 		return &InvalidError{"type", "must match [a-z0-9._-]{1,64}"}
 	case f.MinAge < 0:

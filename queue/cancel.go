@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 var cancelScript = loadScript("cancel")
@@ -20,7 +18,7 @@ const controlTTL = time.Minute
 // After ErrOutcomeUnknown call it again: a job that was taken out meanwhile is ErrNotFound.
 func (c *Client) Cancel(ctx context.Context, queue, id string) (State, error) {
 	if !isQueueName(queue) {
-		return "", &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return "", errQueueName
 	}
 	ctx, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()
@@ -36,7 +34,7 @@ func (c *Client) Cancel(ctx context.Context, queue, id string) (State, error) {
 func (c *Client) cancel(ctx context.Context, queue, id string) (State, error) {
 	k := keysOf(queue)
 	for range 20 {
-		workers, err := c.registered(ctx, k)
+		workers, err := c.registry(ctx, k)
 		if err != nil {
 			return "", err
 		}
@@ -64,11 +62,4 @@ func cancelCall(k keys, id string, workers []string) *call {
 		x.args = append(x.args, w)
 	}
 	return x
-}
-
-// registered returns the ids in the registry of a queue.
-func (c *Client) registered(ctx context.Context, k keys) ([]string, error) {
-	cmd := redis.NewStringSliceCmd(ctx, "ZRANGE", k.workers(), 0, -1)
-	c.ask.do(ctx, k.workers(), cmd)
-	return cmd.Val(), classify(cmd.Err(), false) // reads only
 }

@@ -23,7 +23,7 @@ var errRaced = errors.New("the job was changed each time it was to be edited: tr
 // runs once more. ErrNotFound; *StateError unless it is scheduled; ErrInvalid.
 func (c *Client) Edit(ctx context.Context, queue, id string, change Changes) (Info, error) {
 	if !isQueueName(queue) {
-		return Info{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return Info{}, errQueueName
 	}
 	tell := c.telling(Event{Op: OpEdit, Queue: queue, ID: id})
 	info, err := c.edit(ctx, queue, id, change)

@@ -52,6 +52,9 @@ type InvalidError struct {
 	Reason string // what is wanted
 }
 
+// errQueueName is what each call says of a name that no queue can have.
+var errQueueName = &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+
 func (e *InvalidError) Error() string { return fmt.Sprintf("invalid job: %s %s", e.Field, e.Reason) }
 func (e *InvalidError) Unwrap() error { return ErrInvalid }
 

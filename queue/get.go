@@ -29,7 +29,7 @@ type Info struct {
 // Get returns the job with this id, or ErrNotFound. A job whose record is no JSON is an error that says so.
 func (c *Client) Get(ctx context.Context, queue, id string) (Info, error) {
 	if !isQueueName(queue) {
-		return Info{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return Info{}, errQueueName
 	}
 	words, worker, err := c.find(ctx, keysOf(queue), id)
 	if err != nil {

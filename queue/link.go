@@ -22,7 +22,7 @@ type Link struct {
 // Link makes the connections of a worker to a queue; they are dialed when needed.
 func (c *Client) Link(queue string) (*Link, error) {
 	if !isQueueName(queue) {
-		return nil, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return nil, errQueueName
 	}
 	return &Link{client: c, queue: queue, keys: keysOf(queue), bulk: c.newLine(1, c.timeout), beat: c.newLine(1, c.timeout),
 		pop: c.newLine(1, -1), orders: c.newLine(1, -1)}, nil // a wait is as long as its context

@@ -74,7 +74,7 @@ func (c *Client) List(ctx context.Context, queue string, l Listing) (page Page, 
 func (l Listing) check(queue string) error {
 	switch {
 	case !isQueueName(queue):
-		return &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return errQueueName
 	case !isState(string(l.State)):
 		return &InvalidError{"state", "must be scheduled, processing, dead or done"}
 	case l.Type != "" && !isJobType(l.Type):

@@ -38,7 +38,7 @@ func (o Overview) Lateness() time.Duration {
 // Overview returns the figures of one queue; ErrNoQueue if nothing was ever put into it.
 func (c *Client) Overview(ctx context.Context, queue string) (Overview, error) {
 	if !isQueueName(queue) {
-		return Overview{}, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return Overview{}, errQueueName
 	}
 	x := overviewCall(queue)
 	words, err := c.look(ctx, x)

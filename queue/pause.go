@@ -21,7 +21,7 @@ func (c *Client) Resume(ctx context.Context, queue string) (changed bool, err er
 
 func (c *Client) pause(ctx context.Context, queue, verb string) (bool, error) {
 	if !isQueueName(queue) {
-		return false, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return false, errQueueName
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -28,7 +28,7 @@ type Moved struct {
 // ErrInvalid if its record could not be read and nothing can run it.
 func (c *Client) Redrive(ctx context.Context, queue, id string) error {
 	if !isQueueName(queue) {
-		return &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return errQueueName
 	}
 	tell := c.telling(Event{Op: OpRedrive, Queue: queue, ID: id})
 	words, err := c.change(ctx, queue, redriveCall(keysOf(queue), []sighted{{position: position{id: id}}}))

@@ -38,7 +38,7 @@ func (c *Client) Reschedule(ctx context.Context, queue, id string, when When) (t
 func rescheduleCall(queue, id string, when When) (*call, error) {
 	switch {
 	case !isQueueName(queue):
-		return nil, &InvalidError{"queue", "must match [a-z0-9_-]{1,64}"}
+		return nil, errQueueName
 	case when.In < 0 || when.In > MaxDelay:
 		return nil, &InvalidError{"delay_seconds", "must be between 0 and 10 years (315360000)"}
 	case !when.At.IsZero() && when.In != 0:

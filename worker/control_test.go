@@ -159,38 +159,25 @@ func TestCancelWhoseTokenIsLost(t *testing.T) {
 	})
 }
 
-// A job is cancelled while the reply to its claim is on its way: its handler does not start.
+// A job is cancelled while the reply to its claim is on its way, or lost: its handler does not start.
 func TestCancelBeforeTheClaimIsAnswered(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newStore(t)
-		r := start(s, 2, nil)
-		pass(2500 * time.Millisecond)
-		s.fail("claim", fault{kind: replySlow, d: 500 * time.Millisecond})
-		s.add("a", 0)
-		pass(100 * time.Millisecond)
-		s.cancelJob("a")
-		pass(5 * time.Second)
-		if n := len(r.diary.of("a")); n != 0 || !slices.Equal(s.gone, []string{"a"}) {
-			t.Errorf("%d runs, gone %v", n, s.gone)
-		}
-	})
-}
-
-// The reply to a claim is lost, and the job that it left on the list is cancelled: it does not start either.
-func TestCancelOfAJobWhoseClaimWasLost(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newStore(t)
-		r := start(s, 2, nil)
-		pass(2500 * time.Millisecond)
-		s.fail("claim", fault{kind: replyLost, d: time.Second})
-		s.add("a", 0)
-		pass(100 * time.Millisecond)
-		s.cancelJob("a")
-		pass(5 * time.Second)
-		if n := len(r.diary.of("a")); n != 0 || !slices.Equal(s.gone, []string{"a"}) {
-			t.Errorf("%d runs, gone %v", n, s.gone)
-		}
-	})
+	for name, reply := range map[string]fault{"slow": {kind: replySlow, d: 500 * time.Millisecond}, "lost": {kind: replyLost, d: time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStore(t)
+				r := start(s, 2, nil)
+				pass(2500 * time.Millisecond)
+				s.fail("claim", reply)
+				s.add("a", 0)
+				pass(100 * time.Millisecond)
+				s.cancelJob("a")
+				pass(5 * time.Second)
+				if n := len(r.diary.of("a")); n != 0 || !slices.Equal(s.gone, []string{"a"}) {
+					t.Errorf("%d runs, gone %v", n, s.gone)
+				}
+			})
+		})
+	}
 }
 
 // Only the job that was named is told.

@@ -37,16 +37,11 @@ end
 
 local named, control = 0, nil
 for w = 11, #KEYS, 2 do
-  local processing, from, bite = KEYS[w], 0, nil
   if redis.call('ZSCORE', workers, ARGV[3 + (w - 11) / 2]) then named = named + 1 end
-  repeat
-    bite = redis.call('LRANGE', processing, from, from + 999)
-    for _, element in ipairs(bite) do
-      if element_id(element) == id then control = KEYS[w + 1] end
-    end
-    from = from + 1000
-  until control or #bite < 1000
-  if control then break end
+  if is_listed(KEYS[w], id) then
+    control = KEYS[w + 1]
+    break
+  end
 end
 if not control then
   return {redis.call('ZCARD', workers) > named and 'again' or 'missing'}

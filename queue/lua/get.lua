@@ -24,14 +24,7 @@ local state = due and 'scheduled' or died and 'dead' or ended and 'done' or 'pro
 -- Which list it is on.
 local function holder()
   for l = 9, #KEYS do
-    local processing, from, bite = KEYS[l], 0, nil
-    repeat
-      bite = redis.call('LRANGE', processing, from, from + 999)
-      for _, element in ipairs(bite) do
-        if string.sub(element, -#id) == id and element_id(element) == id then return int(l - 8) end
-      end
-      from = from + 1000
-    until #bite < 1000
+    if is_listed(KEYS[l], id) then return int(l - 8) end
   end
   local named = 0
   for i = 2, #ARGV do

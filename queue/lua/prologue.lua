@@ -28,6 +28,19 @@ local function int(n) return string.format('%.0f', n) end
 -- The job id in a list element '<claim number>:<id>'. A foreign element is its own id.
 local function element_id(element) return string.match(element, '^%d+:(.+)$') or element end
 
+-- Whether a job stands on a processing list.
+local function is_listed(processing, id)
+  local from, bite = 0, nil
+  repeat
+    bite = redis.call('LRANGE', processing, from, from + 999)
+    for _, element in ipairs(bite) do
+      if string.sub(element, -#id) == id and element_id(element) == id then return true end
+    end
+    from = from + 1000
+  until #bite < 1000
+  return false
+end
+
 -- What a record looks like from outside: { … }. Its JSON is decoded in Go, where that is cheap.
 local function looks_readable(record)
   return record and string.byte(record) == 123 and string.byte(record, -1) == 125

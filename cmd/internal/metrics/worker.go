@@ -11,7 +11,7 @@ import (
 
 // outcomes are what an attempt can end with. Each has a series from the start: a rate needs a zero to rise from.
 var outcomes = []queue.Outcome{queue.OutcomeDone, queue.OutcomeRetry, queue.OutcomeDead, queue.OutcomeRelease, queue.OutcomeLost,
-	"cancelled"}
+	queue.OutcomeCancelled}
 
 // byType are the series of one job type on one queue, found beforehand: finding them costs more than counting.
 type byType struct {

@@ -25,14 +25,10 @@ func (c *checker) takeCancel(e *Event) {
 		c.cancels[key] = append(c.cancels[key], x)
 		return
 	}
-	waiting := c.cancels[key]
-	if len(waiting) == 0 {
+	x := oldest(c.cancels, key)
+	if x == nil {
 		c.find("history", e.Queue, e.ID, "a cancel was answered that was never sent")
 		return
-	}
-	x := waiting[0]
-	if c.cancels[key] = waiting[1:]; len(waiting) == 1 {
-		delete(c.cancels, key)
 	}
 	x.res, x.found = e.Res, queue.State(e.Outcome)
 	if e.Res != queue.ResUnknown {

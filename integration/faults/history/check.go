@@ -191,6 +191,18 @@ func (c *checker) job(queue, id string) *job {
 	return j
 }
 
+// oldest takes out the first of those that are under way, which is whose answer comes next; nil if there is none.
+func oldest[T any](underway map[procKey][]*T, key procKey) *T {
+	waiting := underway[key]
+	if len(waiting) == 0 {
+		return nil
+	}
+	if underway[key] = waiting[1:]; len(waiting) == 1 {
+		delete(underway, key)
+	}
+	return waiting[0]
+}
+
 func (c *checker) takeEnqueue(e *Event) {
 	key := procKey{e.Proc, e.Queue + "/" + e.ID}
 	if e.Res == queue.ResInvoke {
@@ -200,14 +212,10 @@ func (c *checker) takeEnqueue(e *Event) {
 		c.enqueues[key] = append(c.enqueues[key], n)
 		return
 	}
-	waiting := c.enqueues[key]
-	if len(waiting) == 0 {
+	n := oldest(c.enqueues, key)
+	if n == nil {
 		c.find("history", e.Queue, e.ID, "an enqueue was answered that was never sent")
 		return
-	}
-	n := waiting[0]
-	if c.enqueues[key] = waiting[1:]; len(waiting) == 1 {
-		delete(c.enqueues, key)
 	}
 	n.res, n.due, n.exists = e.Res, e.DueMS, e.Outcome == "exists"
 	if e.Res != queue.ResUnknown {

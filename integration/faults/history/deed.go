@@ -30,14 +30,10 @@ func (c *checker) takeDeed(e *Event) {
 		c.deeds[key] = append(c.deeds[key], d)
 		return
 	}
-	waiting := c.deeds[key]
-	if len(waiting) == 0 {
+	d := oldest(c.deeds, key)
+	if d == nil {
 		c.find("history", e.Queue, e.ID, "a "+string(e.Op)+" was answered that was never sent")
 		return
-	}
-	d := waiting[0]
-	if c.deeds[key] = waiting[1:]; len(waiting) == 1 {
-		delete(c.deeds, key)
 	}
 	if d.res, d.at, d.due = e.Res, e.RedisMS, e.DueMS; e.Res != queue.ResUnknown {
 		d.to = e.MonoNS
