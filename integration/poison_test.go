@@ -70,7 +70,7 @@ func TestPoison(t *testing.T) {
 				t.Skip("no limit keeps the machine safe here")
 			}
 			q, c, client := redistest.Queue(t), r.Client(), open(t, r.URL())
-			neighbours := enqueueMany(t, client, 20, queue.NewJob{Queue: q, Type: "ok", Payload: json.RawMessage(`{"ms": 1500}`)})
+			neighbours := enqueueMany(t, client, 20, queue.NewJob{Queue: q, Type: "beside", Payload: json.RawMessage(`{"ms": 1000}`)})
 			poison := enqueue(t, client, queue.NewJob{Queue: q, Type: deed, Payload: json.RawMessage(`{"with": 5}`), MaxRetry: 2}).ID
 			lost := watchAttempts(t, c, q, neighbours)
 			crashes, stop := supervise(t, r, hostileSettings(q, "WORKER_CONCURRENCY=21", "HEARTBEAT_TTL=1s"))
@@ -138,8 +138,8 @@ func TestPoisonAndNeighboursWithoutRetries(t *testing.T) {
 	t.Parallel()
 	r := redistest.Own(t)
 	q, c, client := redistest.Queue(t), r.Client(), open(t, r.URL())
-	none := enqueueMany(t, client, 5, queue.NewJob{Queue: q, Type: "ok", Payload: json.RawMessage(`{"ms": 800}`), MaxRetry: queue.NoRetry})
-	enough := enqueueMany(t, client, 5, queue.NewJob{Queue: q, Type: "ok", Payload: json.RawMessage(`{"ms": 800}`), MaxRetry: 3})
+	none := enqueueMany(t, client, 5, queue.NewJob{Queue: q, Type: "beside", Payload: json.RawMessage(`{"ms": 800}`), MaxRetry: queue.NoRetry})
+	enough := enqueueMany(t, client, 5, queue.NewJob{Queue: q, Type: "beside", Payload: json.RawMessage(`{"ms": 800}`), MaxRetry: 3})
 	poison := enqueue(t, client, queue.NewJob{Queue: q, Type: "exit", Payload: json.RawMessage(`{"with": 10}`), MaxRetry: 2}).ID
 	_, stop := supervise(t, r, hostileSettings(q, "WORKER_CONCURRENCY=11", "HEARTBEAT_TTL=3s"))
 	defer stop()

@@ -30,7 +30,7 @@ func poison(r *Run) {
 				server := s.Server()
 				near := make([]string, neighbours)
 				for i := range near {
-					near[i] = s.Register(server, ordered("ok", 1500, 0))
+					near[i] = s.Register(server, ordered("beside", 1000, 0))
 				}
 				id := s.Register(server, ordered(deed, 0, 5).Retries(retries))
 				crashes, lostBy := s.untilDead(id, near)

@@ -14,6 +14,7 @@ type crowd struct {
 
 	mu      sync.Mutex
 	running int
+	killers int // of those that run, the ones that will end the process
 	waiting int
 	met     chan struct{} // closed when so many wait as the worker has slots
 }
@@ -55,6 +56,32 @@ func (c *crowd) meet(ctx context.Context) error {
 		c.waiting--
 	}
 	return context.Cause(ctx)
+}
+
+// kills is told by a handler that will end the process.
+func (c *crowd) kills() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killers++
+}
+
+// outlive returns when so much time has passed and no handler is about to end the process: who runs beside one is still there
+// when it does.
+func (c *crowd) outlive(ctx context.Context, least time.Duration) error {
+	if err := pause(ctx, least); err != nil {
+		return err
+	}
+	for {
+		c.mu.Lock()
+		killers := c.killers
+		c.mu.Unlock()
+		if killers == 0 {
+			return nil
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // awaitOthers returns when so many handlers run beside the caller's, or most is over.

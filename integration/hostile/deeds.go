@@ -24,9 +24,10 @@ func (o order) time() time.Duration { return time.Duration(o.MS) * time.Millisec
 // deeds are the handlers by job type.
 func deeds(inside *crowd) map[string]worker.Handler {
 	all := map[string]func(ctx context.Context, o order) error{
-		"ok":   func(ctx context.Context, o order) error { return pause(ctx, o.time()) },
-		"fail": func(context.Context, order) error { return errors.New("fails as it was told to") },
-		"meet": func(ctx context.Context, _ order) error { return inside.meet(ctx) },
+		"ok":     func(ctx context.Context, o order) error { return pause(ctx, o.time()) },
+		"beside": func(ctx context.Context, o order) error { return inside.outlive(ctx, o.time()) },
+		"fail":   func(context.Context, order) error { return errors.New("fails as it was told to") },
+		"meet":   func(ctx context.Context, _ order) error { return inside.meet(ctx) },
 		// These end their process.
 		"exit":      killer(inside, func() { os.Exit(1) }),
 		"segv":      killer(inside, touchForbidden),
@@ -62,6 +63,7 @@ func deeds(inside *crowd) map[string]worker.Handler {
 // killer makes a handler of what ends the process.
 func killer(inside *crowd, kill func()) func(context.Context, order) error {
 	return func(ctx context.Context, o order) error {
+		inside.kills()
 		inside.awaitOthers(ctx, o.With, time.Second)
 		if err := pause(ctx, o.time()); err != nil {
 			return err
