@@ -16,6 +16,7 @@ type Listing struct {
 	Type    string // "" for all
 	Subject string // "" for all
 	Text    string // part of the id; "" for all
+	Group   string // of the dead: the ID of a DeadGroup; "" for all
 	Limit   int    // most jobs of a page; 0 means 50, at most 1000
 	Cursor  string // of the page before; "" for the first
 	Newest  bool   // the other way round: latest first

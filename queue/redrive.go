@@ -14,6 +14,7 @@ type Filter struct {
 	Type    string        // "" for all
 	MinAge  time.Duration // only those that have been dead (done, enqueued) for so long
 	Subject string        // "" for all
+	Group   string        // of the dead: the ID of a DeadGroup; "" for all
 	Limit   int           // most jobs to move; 0 means 1000, at most 100000
 }
 
