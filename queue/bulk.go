@@ -27,6 +27,7 @@ func aboutToEnd(ctx context.Context) bool {
 }
 
 // bulk looks at the jobs of a state, in order, and does something to those that match and are still where they were seen.
+// ErrNoQueue if nothing was ever put into the queue.
 func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (moved Moved, err error) {
 	f.Limit = cmp.Or(f.Limit, 1000)
 	if err := f.check(queue); err != nil {
@@ -65,7 +66,10 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 			}
 		}
 	}
-	return moved, nil
+	if moved.Seen == 0 {
+		_, err = c.Overview(ctx, queue) // it may be empty, or there is none
+	}
+	return moved, err
 }
 
 func (f Filter) check(queue string) error {
