@@ -214,6 +214,7 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 		if reason == "" && j.expires && attempts == 0 && now > j.at+1000 {
 			m.failed(id, queue.Failure{Error: "expired: not started within 1 s of its due time", Worker: w}, int64(now), int64(now))
 			j.state, j.at = queue.Dead, m.learn("dead", id, int64(now), int64(now))
+			m.counted(id)
 			m.stats["dead"]++
 			m.stats["expired"]++
 			continue

@@ -89,7 +89,7 @@ func newModel(t *testing.T, rt *rapid.T, s *redistest.Server) *model {
 	}
 	r.forgetScripts()
 	return &model{rig: r, t: b, jobs: map[string]*modelJob{}, workers: map[string]*modelWorker{}, stats: map[string]int{},
-		meta: map[string]string{}, known: map[string]bool{}}
+		meta: map[string]string{}, groups: map[string]*modelGroup{}, known: map[string]bool{}}
 }
 
 // end leaves nothing behind, for spoiled records would break the conservation rule.
