@@ -56,6 +56,19 @@ var verbScenarios = []scenario{
 		equal(r, "error", err, nil)
 		equal(r, "left", r.do("EXISTS", k("groups")), any(int64(0)))
 	}},
+	{"minutes", func(r *rig) { r.register("w"); r.putNow(2); r.ago(3) }, func(r *rig, _ bool) {
+		if _, err := r.beat("w", false); err != nil {
+			r.Error(err)
+		}
+		r.take("w", 2)
+		grown := map[string]int64{}
+		for _, m := range r.minutes(9) {
+			for name, n := range m.Counters {
+				grown[name] += n
+			}
+		}
+		equal(r, "growth", grown, map[string]int64{"enqueued": 2, "claimed": 2})
+	}},
 	{"edit", func(r *rig) { r.put(queue.NewJob{ID: "a", Delay: time.Hour}) }, func(r *rig, _ bool) {
 		if _, err := r.client.Edit(r.Context(), r.name, "a", queue.Changes{Payload: []byte("7")}); err != nil {
 			r.Error(err)

@@ -94,7 +94,7 @@ func (m *model) wrongKind() {
 			m.known["settle"] = true
 			return m.rig.exchange(w, 0, queue.Result{Element: "1:x", Outcome: queue.OutcomeRetry}).SettleErr
 		}},
-		{"workers meta processing scheduled cancelled", func() error { _, err := m.beat(w, false); return err }},
+		{"workers meta processing scheduled cancelled stats minutes", func() error { _, err := m.beat(w, false); return err }},
 		{"workers meta processing scheduled wake", func() error { _, err := m.link.Leave(m.Context(), w); return err }},
 		{"scheduled jobs attempts errors unique dead done cancelled stats workers processing", func() error {
 			_, err := m.client.Cancel(m.Context(), m.name, "nobody")
@@ -104,6 +104,7 @@ func (m *model) wrongKind() {
 		{"meta scheduled wake", func() error { _, err := m.client.Pause(m.Context(), m.name); return err }},
 		{"workers", func() error { _, err := m.link.Reap(m.Context(), w); return err }},
 		{"groups dead", func() error { _, _, err := m.client.DeadGroups(m.Context(), m.name); return err }},
+		{"minutes stats meta", func() error { _, err := m.client.Minutes(m.Context(), m.name, 9); return err }},
 		{"dead done", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
 		{"wake", func() error { return m.link.PassOn(m.Context()) }},
 		{"jobs scheduled dead done wake", func() error {

@@ -75,7 +75,7 @@ func (m *model) moved(j *modelJob, outcome queue.Outcome, id string, r queue.Res
 	switch outcome {
 	case queue.OutcomeDead:
 		j.state, j.at = queue.Dead, m.learn("dead", id, before, after)
-		m.counted(id)
+		m.joined(id)
 		m.stats["dead"]++
 	case queue.OutcomeRetry:
 		delay := r.Delay.Milliseconds()
@@ -115,7 +115,7 @@ func (m *model) unreadable(id, reason string, failure queue.Failure, least, most
 	}
 	m.failed(id, failure, least, most)
 	j.state, j.element, j.at = queue.Dead, "", m.learn("dead", id, least, most)
-	m.counted(id)
+	m.joined(id)
 	m.stats["dead"]++
 	m.stats["corrupt"]++
 }
@@ -243,7 +243,7 @@ func (m *model) bury(w string) {
 		}
 		j.element = ""
 		if m.failed(id, failure, before, after); j.state == queue.Dead {
-			m.counted(id)
+			m.joined(id)
 		}
 	}
 	equal(m.rig, "reaped", got, want)
@@ -273,7 +273,7 @@ func (m *model) trim() {
 	}
 	m.stats["done_trimmed"] += dropDone
 	for _, id := range dead[:drop] {
-		m.uncounted(id)
+		m.parted(id)
 		delete(m.jobs, id)
 	}
 	m.stats["dead_trimmed"] += drop

@@ -23,8 +23,10 @@ type model struct {
 	jobs    map[string]*modelJob
 	workers map[string]*modelWorker
 	stats   map[string]int
+	counted map[string]int // what stats were at the turn of the minute
 	meta    map[string]string
 	groups  map[string]*modelGroup // of the dead
+	minutes map[string]string      // with their words sorted
 	known   map[string]bool        // settle and claim, as far as Redis knows them: their order depends on it
 	token   bool
 	full    bool
@@ -121,8 +123,8 @@ func (m *model) failed(id string, want queue.Failure, least, most int64) {
 	m.jobs[id].errors = text
 }
 
-// counted is that a job that has just died was counted in its group, which the newest of its failures alone names.
-func (m *model) counted(id string) {
+// joined is that a job that has just died was counted in its group, which the newest of its failures alone names.
+func (m *model) joined(id string) {
 	j := m.jobs[id]
 	var failures []struct{ Error, Group string }
 	if err := json.Unmarshal([]byte(j.errors), &failures); err != nil || len(failures) == 0 {
@@ -142,8 +144,8 @@ func (m *model) counted(id string) {
 	g.jobs, g.last = g.jobs+1, j.at
 }
 
-// uncounted is that a job is dead no more.
-func (m *model) uncounted(id string) {
+// parted is that a job is dead no more.
+func (m *model) parted(id string) {
 	var failures []struct{ Group string }
 	if err := json.Unmarshal([]byte(m.jobs[id].errors), &failures); err != nil || len(failures) == 0 {
 		m.Fatalf("errors of %s, which was dead: %q, %v", id, m.jobs[id].errors, err)
@@ -195,6 +197,12 @@ func (m *model) compare() {
 		groups[id] = fmt.Sprintf(`{"type":%q,"error":%q,"jobs":%d,"first":%s,"last":%s}`, g.kind, g.common, g.jobs, ms(g.first), ms(g.last))
 	}
 	hash("groups", groups)
+	hash("minutes", m.minutes)
+	if ring, ok := got["minutes"].(map[string]string); ok {
+		for minute, text := range ring {
+			ring[minute] = sorted(strings.Fields(text))
+		}
+	}
 	stats := map[string]string{}
 	for name, n := range m.stats {
 		if n > 0 {
@@ -247,5 +255,7 @@ func (m *model) compare() {
 		m.Errorf("%s is not there, want %v", name, value)
 	}
 }
+
+func sorted(words []string) string { slices.Sort(words); return strings.Join(words, " ") }
 
 func ms(n float64) string { return fmt.Sprintf("%.0f", n) }

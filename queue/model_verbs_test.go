@@ -89,7 +89,7 @@ func (m *model) redriveOne() {
 }
 
 func (m *model) redriven(id string, before int64) {
-	m.uncounted(id)
+	m.parted(id)
 	j := m.jobs[id]
 	j.state, j.attempts, j.at = queue.Scheduled, "", m.learn("scheduled", id, before, m.now())
 	m.stats["redriven"]++
@@ -129,7 +129,7 @@ func (m *model) purge() {
 	}
 	for _, id := range ids[:moved.Jobs] {
 		if state == queue.Dead {
-			m.uncounted(id)
+			m.parted(id)
 		}
 		delete(m.jobs, id)
 	}

@@ -70,6 +70,7 @@ var uses = map[string]func(r *rig) error{
 	"list":            func(r *rig) error { return listAll(r, queue.Scheduled) },
 	"list dead":       func(r *rig) error { return listAll(r, queue.Dead) },
 	"list processing": func(r *rig) error { return listAll(r, queue.Processing) },
+	"minutes":         func(r *rig) error { _, err := r.client.Minutes(r.Context(), r.name, 9); return err },
 	"groups":          func(r *rig) error { _, _, err := r.client.DeadGroups(r.Context(), r.name); return err },
 	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 }

@@ -9,7 +9,7 @@
 -- Stops at 1 MiB of records. An id whose record is gone or unreadable, or whose attempts are not a number, goes to
 -- dead with the reason and a readable record, and never stops the others. A job that was never begun, and whose record says that
 -- it expires so long after its due time, goes to dead too, and gives up its unique key. One that holds its key until its start
--- gives it up when it is claimed.
+-- gives it up when it is claimed. How late they were is counted in late_<at most so many ms> and late_more of stats.
 -- Timekeeper: a claim that leaves slots free arms the next due time unless another worker's lease has an earlier one;
 -- a claim that fills the slots gives the lease up and pushes the wake token on if anything waits that no one is armed for.
 -- Moves: scheduled -> processing, scheduled -> dead
@@ -90,7 +90,29 @@ while moved < ripe and bytes < max_bytes do
 end
 local next_due = moved < waiting and due(moved + 1) or nil
 local full = e == want
-local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired})
+
+-- How late they are, in buckets. They are in the order of their due times: the end of a bucket is sought by halves.
+local changes = {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired}
+if e > 0 then
+  local bounds = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000}
+  local function bucket(i)
+    local lateness, b = now - (tonumber(reply[5 + 4 * i]) or now), 1
+    while bounds[b] and lateness > bounds[b] do b = b + 1 end
+    return b
+  end
+  local first, last = 1, bucket(e)
+  while first <= e do
+    local b, from, beyond = bucket(first), first, e + 1
+    if b == last then from = e end
+    while from + 1 < beyond do
+      local middle = math.floor((from + beyond) / 2)
+      if bucket(middle) == b then from = middle else beyond = middle end
+    end
+    changes['late_' .. (bounds[b] or 'more')] = from - first + 1
+    first = from + 1
+  end
+end
+local counters = counts(stats, changes)
 
 -- Who keeps time from here on. No keeper, or one whose lease ran out or is no number (nan): nobody.
 local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')

@@ -223,13 +223,13 @@ end
 -- Adds to the counters of the stats hash. changes = {name = n}; reads all before it writes any, and a counter
 -- that is not a number starts anew, so that it can never fail after the move that it counts.
 local function counts(stats, changes)
-  local args = {}
+  local names, args = {}, {}
   for name, n in pairs(changes) do
-    if n > 0 then
-      local old = tonumber(redis.call('HGET', stats, name) or 0) or 0
-      args[#args + 1] = name
-      args[#args + 1] = int(old + n)
-    end
+    if n > 0 then names[#names + 1] = name end
+  end
+  if #names == 0 then return args end
+  for i, old in ipairs(redis.call('HMGET', stats, unpack(names))) do
+    args[2 * i - 1], args[2 * i] = names[i], int((tonumber(old or 0) or 0) + changes[names[i]])
   end
   return args
 end
