@@ -50,6 +50,7 @@ func TestForgottenScripts(t *testing.T) {
 		},
 		"list":     func() error { return listAll(r, queue.Scheduled) },
 		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
+		"trail":    func() error { return r.record(queue.Deed{Verb: "run"}) },
 		"limit":    func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 	} {
 		if name == "heartbeat" || name == "claim" { // neither needs the other to have run

@@ -74,6 +74,7 @@ var uses = map[string]func(r *rig) error{
 	"list":            func(r *rig) error { return listAll(r, queue.Scheduled) },
 	"list dead":       func(r *rig) error { return listAll(r, queue.Dead) },
 	"list processing": func(r *rig) error { return listAll(r, queue.Processing) },
+	"trail":           func(r *rig) error { return r.record(queue.Deed{Verb: "run"}) },
 	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 }
 
