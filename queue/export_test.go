@@ -144,3 +144,6 @@ func ScriptSources() map[string]string {
 	}
 	return all
 }
+
+// SlowScripts reads a slow log.
+var SlowScripts = slowScripts

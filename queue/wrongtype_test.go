@@ -72,6 +72,7 @@ var uses = map[string]func(r *rig) error{
 	"list processing": func(r *rig) error { return listAll(r, queue.Processing) },
 	"minutes":         func(r *rig) error { _, err := r.client.Minutes(r.Context(), r.name, 9); return err },
 	"groups":          func(r *rig) error { _, _, err := r.client.DeadGroups(r.Context(), r.name); return err },
+	"trail":           func(r *rig) error { return r.record(queue.Deed{Verb: "run"}) },
 	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 }
 
