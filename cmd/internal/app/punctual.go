@@ -21,7 +21,7 @@ func Punctual(ctx context.Context, args []string, env settings.Lookup, stdout, s
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code))
+	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code), probeCommand(&code))
 	var help strings.Builder
 	settings.Help(&help)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + help.String())
