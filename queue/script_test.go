@@ -2,6 +2,8 @@ package queue_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -50,7 +52,13 @@ func TestForgottenScripts(t *testing.T) {
 		},
 		"list":     func() error { return listAll(r, queue.Scheduled) },
 		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
-		"limit":    func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
+		"forget": func() error {
+			if err := r.client.Forget(t.Context(), r.name); !errors.Is(err, queue.ErrInUse) {
+				return fmt.Errorf("in use, and yet: %w", err)
+			}
+			return nil
+		},
+		"limit": func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 	} {
 		if name == "heartbeat" || name == "claim" { // neither needs the other to have run
 			r.register("w")

@@ -74,7 +74,13 @@ var uses = map[string]func(r *rig) error{
 	"list":            func(r *rig) error { return listAll(r, queue.Scheduled) },
 	"list dead":       func(r *rig) error { return listAll(r, queue.Dead) },
 	"list processing": func(r *rig) error { return listAll(r, queue.Processing) },
-	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
+	"forget": func(r *rig) error {
+		if err := r.client.Forget(r.Context(), r.name); !errors.Is(err, queue.ErrInUse) {
+			return err
+		}
+		return nil
+	},
+	"overview": func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 }
 
 // placeOf is where the job is of which a use of purge or list is.
@@ -121,6 +127,7 @@ var unread = map[string]string{
 	"reap control:w":        "DEL deletes it",
 	"reap heartbeat:w":      "it only asks whether it is there: alive",
 	"tidy heartbeat:w":      "it only asks when it runs out",
+	"forget <others>: every other key of the queue that has no TTL": "DEL deletes them",
 }
 
 // busy fills a queue with jobs in every state, for worker w.
