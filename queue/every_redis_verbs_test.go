@@ -53,6 +53,12 @@ var verbScenarios = []scenario{
 		equal(r, "worker", r.get("runs").Worker, "w")
 		equal(r, "processing", r.overview().Processing, 1)
 	}},
+	{"trail", func(r *rig) { r.put(queue.NewJob{Delay: time.Hour}) }, func(r *rig, _ bool) {
+		for _, verb := range []string{"pause", "resume"} {
+			equal(r, "error", r.record(queue.Deed{Verb: verb, Who: "ann"}), nil)
+		}
+		equal(r, "kept", len(r.trail(9)), 2)
+	}},
 	{"limit", func(*rig) {}, func(r *rig, _ bool) {
 		ann, _ := r.subject()
 		for range 2 {

@@ -135,3 +135,6 @@ func ScriptSources() map[string]string {
 	}
 	return all
 }
+
+// SlowScripts reads a slow log.
+var SlowScripts = slowScripts

@@ -38,6 +38,9 @@ func (k keys) wake() string      { return k.prefix + "wake" }      // LIST   at 
 func (k keys) stats() string     { return k.prefix + "stats" }     // HASH   counters, written by the script that makes the move
 func (k keys) unique() string    { return k.prefix + "unique" }    // HASH   unique key → id of the job that holds it until its start or end
 
+// trail is a LIST of what people did by hand, each as JSON, the latest first; the last 1,000.
+func (k keys) trail() string { return k.prefix + "trail" }
+
 // meta is a HASH: layout (version), interval and ttl (ms) of heartbeats, window_start and window_seen (ms) of the
 // observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms),
 // paused (1), order:<worker> (quiet or stop).

@@ -41,7 +41,9 @@ func (x *examination) latency(ctx context.Context) bool {
 	return true
 }
 
-func inMillis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+func inMillis(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
 
 // redis asks each server that holds queues what it is; without a Cluster that is one.
 func (x *examination) redis(ctx context.Context) {
