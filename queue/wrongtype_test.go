@@ -80,7 +80,6 @@ var uses = map[string]func(r *rig) error{
 		}
 		return nil
 	},
-	"overview": func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 	"trail":    func(r *rig) error { return r.record(queue.Deed{Verb: "run"}) },
 	"overview": func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
 }

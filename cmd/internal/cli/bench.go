@@ -72,10 +72,13 @@ type bench struct {
 // run measures, and removes the queue whatever happens but a second Ctrl+C.
 func (b *bench) run(ctx context.Context) (m measured, err error) {
 	defer func() {
+		if ctx.Err() != nil {
+			err = ctx.Err() // whatever it has broken off
+		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchClean)
 		defer cancel()
 		if left := b.remove(clean); left != nil {
-			err = errors.Join(err, fmt.Errorf("queue %s could not be removed whole: try punctual queues purge %s (%w)", b.queue, b.queue, left))
+			err = fmt.Errorf("queue %s could not be removed whole: remove the keys punctual:{%s}:* and its name in punctual:queues (%w)", b.queue, b.queue, left)
 		}
 	}()
 	m = measured{Redis: b.settings.RedisHost, CPUs: runtime.NumCPU()}

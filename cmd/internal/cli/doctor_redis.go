@@ -42,7 +42,7 @@ func (x *examination) latency(ctx context.Context) bool {
 }
 
 func inMillis(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
 
 // redis asks each server that holds queues what it is; without a Cluster that is one.
