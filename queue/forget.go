@@ -13,7 +13,7 @@ var forgetScript = loadScript("forget")
 
 // Forget removes a queue that is of no use any more, its counters and its name included. It is for queues that a program has made
 // for itself: another process that has used the queue goes on without making its name known again. ErrInUse, with nothing changed,
-// while there is a job or a registered worker. It needs SREM of Redis, which workers and the API do not.
+// while there is a job or a registered worker.
 func (c *Client) Forget(ctx context.Context, queue string) error {
 	if !isQueueName(queue) {
 		return errQueueName

@@ -15,7 +15,7 @@ import (
 var permitScript = loadScript("permit")
 
 // RedisCommands returns, sorted and in small letters, the commands that workers and the API process need of Redis: what an ACL must
-// permit on the keys punctual:*. An audit needs more, Forget also SREM, Options.EnqueueWait also WAIT or WAITAOF. Beside
+// permit on the keys punctual:*. An audit needs more, Options.EnqueueWait also WAIT or WAITAOF. Beside
 // what a connection needs for itself (AUTH, SELECT) it uses no others.
 func RedisCommands() []string {
 	all := []string{"eval", "evalsha", "ping", "info", "sadd", "smembers", "blpop", "hget", "hmget", "zrange", "get", "time", "sismember", "llen", "zscore"}

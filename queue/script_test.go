@@ -58,7 +58,6 @@ func TestForgottenScripts(t *testing.T) {
 			}
 			return nil
 		},
-		"limit": func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 		"trail": func() error { return r.record(queue.Deed{Verb: "run"}) },
 		"limit": func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 	} {

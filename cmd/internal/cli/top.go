@@ -156,7 +156,7 @@ func (t *top) draw() error {
 	columns, rows := sizeOf(t.out.Writer)
 	var b strings.Builder
 	b.WriteString(toBegin)
-	for i, line := range t.lines(columns, rows) {
+	for i, line := range t.lines(columns-1, rows) { // behind a line that is full, clearing would take its last letter
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
