@@ -208,7 +208,7 @@ func (b *bench) purge(ctx context.Context, state queue.State) error {
 
 func (b *bench) tell(m measured, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(b.out).Encode(m)
+		return b.out.object(m)
 	}
 	_, err := fmt.Fprintf(b.out, "Redis at %s, %d CPUs here; figures of this moment\n"+
 		"enqueue, one by one    %8.0f jobs/s\n"+

@@ -32,7 +32,8 @@ Exit status: 0 done, 1 not found, refused or failed, 2 wrong arguments or settin
 // Commands are all of them. How the one that ran ended is in code; what cobra returns is about the command line.
 func Commands(env settings.Lookup, code *int) []*cobra.Command {
 	d := &desk{env: env, code: code}
-	all := []*cobra.Command{d.doctorCommand(), d.benchCommand(), d.topCommand(), d.versionCommand()}
+	all := []*cobra.Command{d.registerCommand(), d.jobsCommand(), d.queuesCommand(), d.workersCommand(), d.statsCommand(), d.groupsCommand(),
+		d.trailCommand(), d.keysCommand(), d.topCommand(), d.benchCommand(), d.doctorCommand(), d.versionCommand()}
 	for _, c := range all {
 		c.SetHelpTemplate(c.HelpTemplate() + helpTail)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -130,17 +129,12 @@ func (x *examination) tokens() {
 
 func (x *examination) tell(asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(x.out)
-		e.SetEscapeHTML(false)
-		return e.Encode(map[string]any{"verdicts": x.verdicts})
+		return x.out.object(map[string]any{"verdicts": x.verdicts})
 	}
-	colors := map[string]string{levelOK: "\x1b[32m", levelWarn: "\x1b[33m", levelBad: "\x1b[31m"}
+	colors := map[string]string{levelOK: "\x1b[32m", levelWarn: yellow, levelBad: red}
 	var b strings.Builder
 	for _, v := range x.verdicts {
-		level := fmt.Sprintf("%-4s", v.Level)
-		if x.out.color {
-			level = colors[v.Level] + level + "\x1b[0m"
-		}
+		level := x.out.colored(colors[v.Level], fmt.Sprintf("%-4s", v.Level))
 		fmt.Fprintf(&b, "%s  %-11s  %s\n", level, v.About, v.Says)
 		if v.Do != "" {
 			fmt.Fprintf(&b, "%19s-> %s\n", "", v.Do)

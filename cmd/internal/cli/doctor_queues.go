@@ -23,14 +23,14 @@ func (x *examination) queues(ctx context.Context) {
 		x.bad("queues", "try again; if it stays: punctual audit", "they cannot be read: %s", err)
 		return
 	}
-	x.ok("layout", "%d queues, all of layout %d or older, which this program knows", len(overviews), queue.LayoutVersion)
+	x.ok("layout", "%s, of layout %d or older, which this program knows", count(len(overviews), "queue"), queue.LayoutVersion)
 	for _, o := range overviews {
 		before := len(x.verdicts)
 		of := slices.DeleteFunc(slices.Clone(workers), func(w queue.WorkerState) bool { return w.Queue != o.Queue })
 		x.queue(o, of)
 		x.workers(o.Queue, of)
 		if len(x.verdicts) == before {
-			x.ok("queue", "%s: %d scheduled, %d processing, %d dead, %d workers", o.Queue, o.Scheduled, o.Processing, o.Dead, len(of))
+			x.ok("queue", "%s: %d scheduled, %d processing, %d dead, %s", o.Queue, o.Scheduled, o.Processing, o.Dead, count(len(of), "worker"))
 		}
 	}
 }
@@ -38,17 +38,17 @@ func (x *examination) queues(ctx context.Context) {
 // queue looks whether somebody does the work of a queue.
 func (x *examination) queue(o queue.Overview, workers []queue.WorkerState) {
 	working := slices.ContainsFunc(workers, func(w queue.WorkerState) bool { return w.Living && w.Order == "" })
-	late := o.Lateness().Round(time.Millisecond)
+	late := o.Lateness()
 	switch {
 	case o.Paused:
-		x.warn("queue", "punctual queues resume "+o.Queue+", when its time has come", "%s is paused: %d jobs wait, of which %d are due", o.Queue, o.Scheduled, o.Due)
+		x.warn("queue", "punctual queues resume "+o.Queue+", when its time has come", "%s is paused: %s waiting, %d due", o.Queue, count(o.Scheduled, "job"), o.Due)
 	case o.Due > 0 && !working:
 		x.bad("queue", "start a worker with "+o.Queue+" in its QUEUES; punctual workers ls shows those that live",
-			"%s: %d jobs are late, by %s at most, and no worker lives that would claim them", o.Queue, o.Due, late)
+			"%s: %s due, late by %s at most, and no worker lives that would claim any", o.Queue, count(o.Due, "job"), span(late))
 	case o.Scheduled > 0 && !working:
-		x.warn("queue", "start a worker with "+o.Queue+" in its QUEUES before they are due", "%s: %d jobs wait, and no worker lives that would claim them", o.Queue, o.Scheduled)
+		x.warn("queue", "start a worker with "+o.Queue+" in its QUEUES before they are due", "%s: %s waiting, and no worker lives that would claim any", o.Queue, count(o.Scheduled, "job"))
 	case late > lateForWorkers:
-		x.warn("queue", "start more workers or raise WORKER_CONCURRENCY; punctual top shows what runs", "%s: %d jobs are late, by %s at most: its workers do not keep up", o.Queue, o.Due, late)
+		x.warn("queue", "start more workers or raise WORKER_CONCURRENCY; punctual top shows what runs", "%s: %s due, late by %s at most: its workers do not keep up", o.Queue, count(o.Due, "job"), span(late))
 	}
 }
 
@@ -58,12 +58,12 @@ func (x *examination) workers(name string, workers []queue.WorkerState) {
 		switch {
 		case !w.Living:
 			x.warn("worker", "wait 20 s; if it stays, no process reaps: start server or a worker",
-				"%s of %s: its heartbeat has run out, with %d jobs in hand", w.ID, name, w.Processing)
+				"%s of %s: its heartbeat has run out, with %s in hand", w.ID, name, count(w.Processing, "job"))
 			continue
 		case w.Stuck >= w.Concurrency && w.Stuck > 0:
-			x.bad("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: all its %d handlers go on though their contexts have ended: it runs nothing", w.ID, name, w.Stuck)
+			x.bad("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: all its handlers (%d) go on though their contexts have ended: it runs nothing", w.ID, name, w.Stuck)
 		case w.Stuck > 0:
-			x.warn("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: %d of its %d handlers go on though their contexts have ended", w.ID, name, w.Stuck, w.Concurrency)
+			x.warn("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: of its handlers %d of %d go on though their contexts have ended", w.ID, name, w.Stuck, w.Concurrency)
 		}
 		builds = append(builds, w.Build)
 	}

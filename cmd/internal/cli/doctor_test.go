@@ -69,11 +69,11 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	tells(t, e.stdout,
 		"warn  persistence  the append-only file is off", "-> CONFIG SET appendonly yes",
 		"bad   eviction     maxmemory-policy is allkeys-lru", "-> CONFIG SET maxmemory-policy noeviction",
-		"bad   queue        late: 1 jobs are late", "-> start a worker with late in its QUEUES",
-		"warn  queue        early: 1 jobs wait, and no worker",
-		"warn  queue        paused is paused: 1 jobs wait", "-> punctual queues resume paused",
-		"bad   worker       h:1:old of mixed: all its 2 handlers", "-> restart it: punctual workers stop h:1:old",
-		"warn  worker       h:2:new of mixed: 1 of its 2 handlers",
+		"bad   queue        late: 1 job due, late by ", "-> start a worker with late in its QUEUES",
+		"warn  queue        early: 1 job waiting, and no worker",
+		"warn  queue        paused is paused: 1 job waiting, 0 due", "-> punctual queues resume paused",
+		"bad   worker       h:1:old of mixed: all its handlers (2)", "-> restart it: punctual workers stop h:1:old",
+		"warn  worker       h:2:new of mixed: of its handlers 1 of 2",
 		`warn  worker       h:3:$(gone)\x1b[31m of mixed: its heartbeat has run out`,
 		"warn  build        workers of mixed are of 2 builds: one, two")
 }

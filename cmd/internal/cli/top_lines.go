@@ -8,21 +8,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/punctualq/punctual/cmd/internal/plain"
 	"github.com/punctualq/punctual/queue"
 )
 
-const (
-	reverse = "\x1b[7m"
-	red     = "\x1b[31m"
-	yellow  = "\x1b[33m"
-	usual   = "\x1b[0m"
-)
+const reverse = "\x1b[7m"
 
-// row is a line of a table, and the color that it has where there are colors.
+// row is a line of a section, and the color that it has where there are colors.
 type row struct{ text, color string }
 
-// table is one part of the screen.
-type table struct {
+// section is one part of the screen.
+type section struct {
 	head string
 	rows []row
 	what string // the rows, in the plural
@@ -30,33 +26,34 @@ type table struct {
 
 // lines is the screen: no line wider than columns, and no more of them than rows; 0: as many as there are.
 func (t *top) lines(columns, rows int) []string {
-	head := fmt.Sprintf("punctual top   Redis %s   %s   %d queues, %d workers", t.settings.RedisHost, t.now.at.Format("15:04:05"), len(t.now.queues), len(t.now.workers))
+	head := fmt.Sprintf("punctual top   Redis %s   %s   %s, %s", t.settings.RedisHost, t.now.at.Format("15:04:05"),
+		count(len(t.now.queues), "queue"), count(len(t.now.workers), "worker"))
 	if t.now.at.IsZero() {
 		head = "punctual top   Redis " + t.settings.RedisHost
 	}
-	lines := []string{t.colored(ascii(head, columns), reverse)}
+	lines := []string{t.shown(reverse, head, columns)}
 	if t.failed != nil {
-		lines = append(lines, t.colored(ascii("what is shown is old: "+t.advised(t.failed).Error(), columns), red))
+		lines = append(lines, t.shown(red, "what is shown is old: "+t.advised(t.failed).Error(), columns))
 	}
-	tables := []table{t.queueTable(), t.workerTable(), t.runningTable()}
-	for i := range tables {
-		if len(tables[i].rows) == 0 {
-			tables[i].rows = []row{{text: "none"}}
+	sections := []section{t.queueSection(), t.workerSection(), t.runningSection()}
+	for i := range sections {
+		if len(sections[i].rows) == 0 {
+			sections[i].rows = []row{{text: "none"}}
 		}
 	}
-	left := rows - len(lines) - 2*len(tables) // each has an empty line and a head
-	for i, part := range tables {
+	left := rows - len(lines) - 2*len(sections) // each has an empty line and a head
+	for i, part := range sections {
 		show := len(part.rows)
 		if rows > 0 {
-			show = max(1, min(show, left/(len(tables)-i)))
+			show = max(1, min(show, left/(len(sections)-i)))
 			left -= show
 		}
-		lines = append(lines, "", t.colored(ascii(part.head, columns), reverse))
+		lines = append(lines, "", t.shown(reverse, part.head, columns))
 		for n, r := range part.rows[:min(show, len(part.rows))] {
 			if n == show-1 && show < len(part.rows) {
-				r = row{text: fmt.Sprintf("... and %d more %s", len(part.rows)-n, part.what)}
+				r = row{text: fmt.Sprintf("… and %d more %s", len(part.rows)-n, part.what)}
 			}
-			lines = append(lines, t.colored(ascii(r.text, columns), r.color))
+			lines = append(lines, t.shown(r.color, r.text, columns))
 		}
 	}
 	if rows > 0 {
@@ -65,18 +62,19 @@ func (t *top) lines(columns, rows int) []string {
 	return lines
 }
 
-func (t *top) colored(text, color string) string {
-	if !t.out.color || color == "" {
+// shown is a line of the screen.
+func (t *top) shown(color, text string, columns int) string {
+	if text = cutTo(plain.Line(text), columns); color == "" {
 		return text
 	}
-	return color + text + usual
+	return t.out.colored(color, text)
 }
 
-// queueTable has those first whose jobs are late, by name.
-func (t *top) queueTable() table {
+// queueSection has those first whose jobs are late, by name.
+func (t *top) queueSection() section {
 	queues := slices.Clone(t.now.queues)
 	slices.SortStableFunc(queues, func(a, b queue.Overview) int { return cmp.Compare(min(1, b.Due), min(1, a.Due)) })
-	part := table{head: fmt.Sprintf("%-22s %9s %7s %6s %7s %9s %6s %6s", "QUEUE", "SCHEDULED", "DUE", "PROC", "DEAD", "LATE", "IN/s", "DONE/s"), what: "queues"}
+	part := section{head: fmt.Sprintf("%-22s %9s %7s %6s %7s %9s %6s %6s", "QUEUE", "SCHEDULED", "DUE", "PROC", "DEAD", "LATE", "IN/s", "DONE/s"), what: "queues"}
 	for _, o := range queues {
 		name, color := o.Queue, ""
 		switch {
@@ -86,7 +84,7 @@ func (t *top) queueTable() table {
 			color = red
 		}
 		part.rows = append(part.rows, row{fmt.Sprintf("%s %9d %7d %6d %7d %9s %6s %6s", cell(name, 22), o.Scheduled, o.Due, o.Processing, o.Dead,
-			briefly(o.Lateness()), t.rate(o, "enqueued"), t.rate(o, "done")), color})
+			span(o.Lateness()), t.rate(o, "enqueued"), t.rate(o, "done")), color})
 	}
 	return part
 }
@@ -101,8 +99,8 @@ func (t *top) rate(o queue.Overview, counter string) string {
 	return "-"
 }
 
-func (t *top) workerTable() table {
-	part := table{head: fmt.Sprintf("%-34s %-16s %9s %9s %s", "WORKER host:pid:id", "QUEUE", "IN HAND", "LAST BEAT", "STATE"), what: "workers"}
+func (t *top) workerSection() section {
+	part := section{head: fmt.Sprintf("%-34s %-16s %9s %9s %s", "WORKER host:pid:id", "QUEUE", "IN HAND", "LAST BEAT", "STATE"), what: "workers"}
 	now := map[string]time.Time{} // by the clock of Redis, as heartbeats are
 	for _, o := range t.now.queues {
 		now[o.Queue] = o.Now
@@ -110,7 +108,7 @@ func (t *top) workerTable() table {
 	for _, w := range t.now.workers {
 		beat, state, color := "?", "works", ""
 		if !w.LastBeat.IsZero() {
-			beat = briefly(max(0, now[w.Queue].Sub(w.LastBeat)))
+			beat = span(max(0, now[w.Queue].Sub(w.LastBeat)))
 		}
 		switch {
 		case !w.Living:
@@ -129,9 +127,9 @@ func (t *top) workerTable() table {
 	return part
 }
 
-// runningTable has what runs by worker, the claims of each in their order.
-func (t *top) runningTable() table {
-	part := table{head: fmt.Sprintf("%-36s %-12s %7s %s", "RUNS NOW", "TYPE", "ATTEMPT", "WORKER"), what: "jobs"}
+// runningSection has what runs by worker, the claims of each in their order.
+func (t *top) runningSection() section {
+	part := section{head: fmt.Sprintf("%-36s %-12s %7s %s", "RUNS NOW", "TYPE", "ATTEMPT", "WORKER"), what: "jobs"}
 	for _, i := range t.now.running {
 		color := ""
 		if i.Cancelled {
@@ -142,30 +140,8 @@ func (t *top) runningTable() table {
 	return part
 }
 
-// briefly is a duration in at most nine letters.
-func briefly(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
-	case d < time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 100*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return strconv.Itoa(int(d.Hours()/24)) + "d"
-}
-
 // cell is text as a cell of a table that is so wide.
-func cell(text string, width int) string { return fmt.Sprintf("%-*s", width, ascii(text, width)) }
-
-// ascii is text without anything that a terminal would obey or that takes another width than it seems to, cut to so many columns.
-func ascii(text string, width int) string {
-	quoted := strconv.QuoteToASCII(text)
-	text = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
-	if len(text) <= width {
-		return text
-	}
-	return text[:max(0, width-1)] + "~"
+func cell(text string, width int) string {
+	text = cutTo(plain.Line(text), width)
+	return text + strings.Repeat(" ", max(0, width-widthOf(text)))
 }

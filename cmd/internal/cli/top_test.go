@@ -60,9 +60,9 @@ func TestTopInAPipe(t *testing.T) {
 	if e.code != exitOK || e.stderr != "" || strings.Contains(e.stdout, "\x1b") {
 		t.Errorf("exit %d, %q, %q", e.code, e.stderr, e.stdout)
 	}
-	tells(t, e.stdout, "1 queues, 1 workers", name[:21], `evil\x1b[2J:1:w`, "2/5", "running", `\x1b]0;title\a\u754c`)
+	tells(t, e.stdout, "1 queue, 1 worker", name[:21], `evil\x1b[2J:1:w`, "2/5", "running", `\x1b]0;title\a界界`)
 	for line := range strings.Lines(e.stdout) {
-		if len(strings.TrimSuffix(line, "\n")) > 80 {
+		if widthOf(strings.TrimSuffix(line, "\n")) > 80 {
 			t.Errorf("wider than 80 columns: %q", line)
 		}
 	}
@@ -93,7 +93,7 @@ func TestTopOnATerminal(t *testing.T) {
 	for i, frame := range frames {
 		lines := strings.Split(frame, "\r\n")
 		for _, line := range lines {
-			if plain := toldTerminal.ReplaceAllString(line, ""); len(plain) > 60 || strings.ContainsAny(plain, "\x1b\n\x07") {
+			if plain := toldTerminal.ReplaceAllString(line, ""); widthOf(plain) > 60 || strings.ContainsAny(plain, "\x1b\n\x07") {
 				t.Errorf("frame %d: %q", i, line)
 			}
 		}
@@ -127,8 +127,8 @@ func TestTopLines(t *testing.T) {
 	top.failed = errors.New("a line\nand another")
 	lines := top.lines(80, 20)
 	text := strings.Join(lines, "\n")
-	tells(t, text, `what is shown is old: a line\nand another`, yellow+"a-paused paused", "... and 13 more jobs")
-	for _, want := range []string{`z-late +0 +3 +0 +0 +1m30s +10 +5\b`, `a-paused paused .* - +0\b`, `quiet +z-late +0/3 +1\.5s quiet`, `gone +z-late +0 +\? gone`} {
+	tells(t, text, `what is shown is old: a line\nand another`, yellow+"a-paused paused", "… and 13 more jobs")
+	for _, want := range []string{`z-late +0 +3 +0 +0 +2 min +10 +5\b`, `a-paused paused .* - +0\b`, `quiet +z-late +0/3 +1\.5 s quiet`, `gone +z-late +0 +\? gone`} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("nothing matches %s:\n%s", want, text)
 		}
@@ -138,14 +138,5 @@ func TestTopLines(t *testing.T) {
 	}
 	if len(lines) != 20 {
 		t.Errorf("%d lines:\n%s", len(lines), text)
-	}
-}
-
-func TestBriefly(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0ms", 999 * time.Millisecond: "999ms", 1500 * time.Millisecond: "1.5s", 90 * time.Second: "1m30s",
-		61 * time.Minute: "1h01m", 200 * time.Hour: "8d"} {
-		if got := briefly(d); got != want {
-			t.Errorf("%s: %s, want %s", d, got, want)
-		}
 	}
 }

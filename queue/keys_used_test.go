@@ -1,0 +1,101 @@
+package queue_test
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/punctualq/punctual/integration/redistest"
+	"github.com/punctualq/punctual/queue"
+)
+
+func (r *rig) keysInUse(most int) (keys []queue.KeyInUse, more bool) {
+	r.Helper()
+	keys, more, err := r.client.KeysInUse(r.Context(), r.name, most)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return keys, more
+}
+
+// All keys of a busy queue are listed, each with what it is and how to read it, and nothing is changed.
+func TestKeysInUse(t *testing.T) {
+	r := newRig(t)
+	none, more := r.keysInUse(10)
+	equal(t, "before", len(none) == 0 && !more, true)
+	scattered(r)
+	healthy(r)
+	equal(t, "record", r.record(queue.Deed{Verb: "run"}), nil)
+	_, _ = r.client.Cancel(t.Context(), r.name, "held")
+	before := r.everything()
+	keys, more := r.keysInUse(10)
+	r.unchanged(before)
+	equal(t, "more", more, false)
+	var names []string
+	for _, key := range keys {
+		names = append(names, strings.TrimPrefix(key.Key, r.key("")))
+		if key.What == "" || key.Size < 1 || !strings.Contains(key.Read, "'"+key.Key+"'") {
+			t.Errorf("%+v", key)
+		}
+		equal(t, key.Key, r.raw.Type(t.Context(), key.Key).Val(), key.Type)
+		// The line is one for a shell, and Redis answers it.
+		words, err := exec.Command("sh", "-c", "printf '%s\\n' "+key.Read).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var args []any
+		for word := range strings.Lines(string(words)) {
+			args = append(args, strings.TrimSuffix(word, "\n"))
+		}
+		if err := r.raw.Do(t.Context(), args...).Err(); err != nil {
+			t.Errorf("%s: %v", key.Read, err)
+		}
+	}
+	var want []string
+	for name := range before {
+		want = append(want, name)
+	}
+	slices.Sort(want)
+	equal(t, "keys", names, want)
+}
+
+// What there is of each worker and each request is bounded.
+func TestKeysInUseAreBounded(t *testing.T) {
+	r := newRig(t)
+	for i := range 5 {
+		r.register(fmt.Sprint("w'", i))
+		r.put(queue.NewJob{Delay: time.Hour, Unique: &queue.Unique{Key: fmt.Sprint(i), For: time.Hour}, Idempotency: &queue.Idempotency{Key: fmt.Sprint(i)}})
+	}
+	for most, want := range map[int]int{1: 3, 4: 12, 5: 15, 9: 15} {
+		keys, more := r.keysInUse(most)
+		n := 0
+		for _, key := range keys {
+			if key.Type == "string" {
+				n++
+			}
+		}
+		equal(t, fmt.Sprint("strings, most ", most), n, want)
+		equal(t, fmt.Sprint("more, most ", most), more, most < 5)
+	}
+}
+
+// A user who may not SCAN is told of all but the keys of requests; one key of a wrong type hides no other.
+func TestKeysInUseThatCannotBeSeen(t *testing.T) {
+	r := rigAs(t, redistest.Own(t), least("")...)
+	r.put(queue.NewJob{Delay: time.Hour, Idempotency: &queue.Idempotency{Key: "1"}})
+	r.raw.Set(t.Context(), r.key("dead"), "x", 0)
+	defer r.raw.Del(t.Context(), r.key("dead"))
+	found := map[string]queue.KeyInUse{}
+	keys, _ := r.keysInUse(10)
+	for _, key := range keys {
+		found[strings.TrimPrefix(key.Key, r.key(""))] = key
+	}
+	equal(t, "keys", len(found), 6) // jobs scheduled wake stats meta, dead
+	equal(t, "of a wrong type", strings.Contains(found["dead"].What, "audit"), true)
+	if _, _, err := r.client.KeysInUse(t.Context(), "No Queue", 1); err == nil {
+		t.Error("a name that no queue can have")
+	}
+}
