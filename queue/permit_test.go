@@ -35,8 +35,8 @@ func least(but string) []string {
 	return rules
 }
 
-// forPeople are scripts that only an audit runs.
-var forPeople = []string{"audit", "repair", "tidy"}
+// forPeople are scripts that only an audit and Forget run.
+var forPeople = []string{"audit", "forget", "repair", "tidy"}
 
 // scripted commands are those that stand in the Lua files: read here once more, and more roughly.
 func scriptedCommands(t testing.TB) (all []string) {

@@ -74,6 +74,12 @@ var uses = map[string]func(r *rig) error{
 	"groups":          func(r *rig) error { _, _, err := r.client.DeadGroups(r.Context(), r.name); return err },
 	"trail":           func(r *rig) error { return r.record(queue.Deed{Verb: "run"}) },
 	"overview":        func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
+	"forget": func(r *rig) error {
+		if err := r.client.Forget(r.Context(), r.name); !errors.Is(err, queue.ErrInUse) {
+			return err
+		}
+		return nil
+	},
 }
 
 func reap(r *rig) error {
@@ -136,6 +142,7 @@ var unread = map[string]string{
 	"settle lost groups":     "nothing dies",
 	"repair groups":          "nothing was dead, and nothing dies",
 	"purge scheduled groups": "nothing was dead",
+	"forget <others>: every other key of the queue that has no TTL": "DEL deletes them",
 }
 
 // busy fills a queue with jobs in every state, for worker w.

@@ -21,7 +21,7 @@ func Punctual(ctx context.Context, args []string, env settings.Lookup, stdout, s
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code))
+	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code), probeCommand(&code))
 	root.AddCommand(cli.Commands(env, &code)...)
 	var help strings.Builder
 	settings.Help(&help)

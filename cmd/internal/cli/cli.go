@@ -34,7 +34,7 @@ Exit status: 0 done, 1 not found, refused or failed, 2 wrong arguments or settin
 func Commands(env settings.Lookup, code *int) []*cobra.Command {
 	d := &desk{env: env, code: code}
 	all := []*cobra.Command{d.registerCommand(), d.jobsCommand(), d.queuesCommand(), d.workersCommand(), d.statsCommand(), d.groupsCommand(),
-		d.trailCommand(), d.keysCommand(), d.versionCommand()}
+		d.trailCommand(), d.keysCommand(), d.topCommand(), d.benchCommand(), d.doctorCommand(), d.versionCommand()}
 	for _, c := range all {
 		c.SetHelpTemplate(c.HelpTemplate() + helpTail)
 	}
