@@ -31,6 +31,8 @@ type fakeQueue struct {
 	moved     queue.Moved
 	changed   bool
 	workers   []queue.WorkerState
+	deeds     []queue.Deed // recorded
+	recordErr error
 }
 
 // ask notes the verb and decides its error.
@@ -157,4 +159,28 @@ func (q *fakeQueue) Health(ctx context.Context) []queue.Problem {
 		return nil
 	}
 	return q.problems(ctx)
+}
+
+func (q *fakeQueue) DeadGroups(ctx context.Context, name string) ([]queue.DeadGroup, int, error) {
+	return nil, 0, q.ask(ctx, "dead-groups", name)
+}
+
+func (q *fakeQueue) Minutes(ctx context.Context, name string, last int) ([]queue.Minute, error) {
+	return nil, q.ask(ctx, "minutes", name, last)
+}
+
+func (q *fakeQueue) Server(ctx context.Context, name string) (queue.ServerInfo, error) {
+	return queue.ServerInfo{}, q.ask(ctx, "server", name)
+}
+
+func (q *fakeQueue) Trail(ctx context.Context, name string, limit int) ([]queue.Deed, error) {
+	return q.deeds, q.ask(ctx, "trail", name, limit)
+}
+
+// Record keeps the deed apart from what was asked.
+func (q *fakeQueue) Record(_ context.Context, d queue.Deed) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.deeds = append(q.deeds, d)
+	return q.recordErr
 }

@@ -91,3 +91,27 @@ func (q *guardedQueue) Stop(ctx context.Context, worker string) error {
 func (q *guardedQueue) Limit(ctx context.Context, subject string, rate float64, burst int) (time.Duration, error) {
 	return guard(q.breakers, "limit of "+subject, func() (time.Duration, error) { return q.Queue.Limit(ctx, subject, rate, burst) })
 }
+
+func (q *guardedQueue) Minutes(ctx context.Context, name string, last int) ([]queue.Minute, error) {
+	return guard(q.breakers, name, func() ([]queue.Minute, error) { return q.Queue.Minutes(ctx, name, last) })
+}
+
+func (q *guardedQueue) Server(ctx context.Context, name string) (queue.ServerInfo, error) {
+	return guard(q.breakers, name, func() (queue.ServerInfo, error) { return q.Queue.Server(ctx, name) })
+}
+
+func (q *guardedQueue) Trail(ctx context.Context, name string, limit int) ([]queue.Deed, error) {
+	return guard(q.breakers, name, func() ([]queue.Deed, error) { return q.Queue.Trail(ctx, name, limit) })
+}
+
+func (q *guardedQueue) Record(ctx context.Context, d queue.Deed) error {
+	return guardError(q.breakers, d.Queue, func() error { return q.Queue.Record(ctx, d) })
+}
+
+func (q *guardedQueue) DeadGroups(ctx context.Context, name string) (groups []queue.DeadGroup, others int, err error) {
+	groups, err = guard(q.breakers, name, func() (all []queue.DeadGroup, err error) {
+		all, others, err = q.Queue.DeadGroups(ctx, name)
+		return all, err
+	})
+	return groups, others, err
+}

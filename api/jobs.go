@@ -28,6 +28,7 @@ func (c *call) one() (name, id string, err error) {
 		return "", "", queue.ErrNotFound // no job can be called so
 	}
 	c.entry.jobID = id
+	c.deed = queue.Deed{Queue: name, Target: id, Jobs: 1}
 	return name, id, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/punctualq/punctual/api/ui"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -63,6 +64,7 @@ func (c *call) pathQueue() (string, error) {
 	if !isQueueName(name) {
 		return "", queue.ErrNoQueue // none can be called so
 	}
+	c.deed.Queue = name
 	return name, c.permit(name)
 }
 
@@ -140,6 +142,7 @@ func (c *call) moveMany(do func(context.Context, string, queue.Filter) (queue.Mo
 	defer cancel()
 	moved, err := do(ctx, name, filter)
 	c.entry.jobs = moved.Jobs
+	c.deed.Target, c.deed.Jobs = ui.FilterWords(filter), moved.Jobs
 	switch {
 	case err == nil:
 		return c.answer(http.StatusOK, movedJSON{moved.Jobs, moved.More})

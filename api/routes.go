@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -21,6 +22,7 @@ type route struct {
 	unscoped bool     // a token without the claim scope is let in, too: the handler keeps it to its own
 	query    []string // the parameters that it takes; nil: those of others are none of its business
 	tells    tells
+	verb     string // what the audit trail calls it; "": it is not kept there
 	handle   func(*call) error
 }
 
@@ -35,29 +37,29 @@ func (s *service) routes() []route {
 	const job, queueOf, workerOf = pathBase + "/jobs/{job_id}", pathBase + "/queues/{queue}", pathBase + "/workers/{worker}"
 	none, inQueue := []string{}, []string{"queue"}
 	return append([]route{
-		{"POST", pathRegister, scopeWrite, true, nil, tellsRegister, s.register},
-		{"POST", pathRegister + "/bulk", scopeWrite, true, nil, tellsRegister, s.registerBulk},
+		{"POST", pathRegister, scopeWrite, true, nil, tellsRegister, "", s.register},
+		{"POST", pathRegister + "/bulk", scopeWrite, true, nil, tellsRegister, "", s.registerBulk},
 
-		{"GET", pathBase + "/jobs", scopeRead, true, []string{"queue", "state", "type", "limit", "cursor"}, tellsRead, s.listJobs},
-		{"GET", job, scopeRead, true, inQueue, tellsRead, s.getJob},
-		{"DELETE", job, scopeWrite, false, inQueue, tellsCancel, s.cancelJob},
-		{"PATCH", job, scopeWrite, false, inQueue, tellsEdit, s.editJob},
-		{"POST", job + "/run", scopeWrite, false, inQueue, tellsReschedule, s.runJob},
-		{"POST", job + "/reschedule", scopeWrite, false, inQueue, tellsReschedule, s.rescheduleJob},
-		{"POST", job + "/redrive", scopeWrite, false, inQueue, tellsRedrive, s.redriveJob},
+		{"GET", pathBase + "/jobs", scopeRead, true, []string{"queue", "state", "type", "limit", "cursor"}, tellsRead, "", s.listJobs},
+		{"GET", job, scopeRead, true, inQueue, tellsRead, "", s.getJob},
+		{"DELETE", job, scopeWrite, false, inQueue, tellsCancel, "cancel", s.cancelJob},
+		{"PATCH", job, scopeWrite, false, inQueue, tellsEdit, "edit", s.editJob},
+		{"POST", job + "/run", scopeWrite, false, inQueue, tellsReschedule, "run", s.runJob},
+		{"POST", job + "/reschedule", scopeWrite, false, inQueue, tellsReschedule, "reschedule", s.rescheduleJob},
+		{"POST", job + "/redrive", scopeWrite, false, inQueue, tellsRedrive, "redrive", s.redriveJob},
 
-		{"GET", pathBase + "/queues", scopeRead, false, none, tellsRead, s.listQueues},
-		{"GET", queueOf, scopeRead, false, none, tellsRead, s.getQueue},
-		{"POST", queueOf + "/pause", scopeAdmin, false, none, tellsPause, s.pauseQueue},
-		{"POST", queueOf + "/resume", scopeAdmin, false, none, tellsResume, s.resumeQueue},
-		{"POST", queueOf + "/redrive", scopeAdmin, false, none, tellsRedriveAll, s.redriveQueue},
-		{"POST", queueOf + "/purge", scopeAdmin, false, none, tellsPurge, s.purgeQueue},
+		{"GET", pathBase + "/queues", scopeRead, false, none, tellsRead, "", s.listQueues},
+		{"GET", queueOf, scopeRead, false, none, tellsRead, "", s.getQueue},
+		{"POST", queueOf + "/pause", scopeAdmin, false, none, tellsPause, "pause", s.pauseQueue},
+		{"POST", queueOf + "/resume", scopeAdmin, false, none, tellsResume, "resume", s.resumeQueue},
+		{"POST", queueOf + "/redrive", scopeAdmin, false, none, tellsRedriveAll, "redrive", s.redriveQueue},
+		{"POST", queueOf + "/purge", scopeAdmin, false, none, tellsPurge, "purge", s.purgeQueue},
 
-		{"GET", pathBase + "/workers", scopeRead, false, none, tellsRead, s.listWorkers},
-		{"POST", workerOf + "/quiet", scopeWorkers, false, none, tellsWorker, s.quietWorker},
-		{"POST", workerOf + "/stop", scopeWorkers, false, none, tellsWorker, s.stopWorker},
+		{"GET", pathBase + "/workers", scopeRead, false, none, tellsRead, "", s.listWorkers},
+		{"POST", workerOf + "/quiet", scopeWorkers, false, none, tellsWorker, "quiet", s.quietWorker},
+		{"POST", workerOf + "/stop", scopeWorkers, false, none, tellsWorker, "stop", s.stopWorker},
 
-		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, s.stats},
+		{"GET", pathBase + "/stats", scopeRead, false, none, tellsRead, "", s.stats},
 
 		{method: "GET", template: pathBase + "/openapi.json", handle: serveDocument},
 		{method: "GET", template: pathBase + "/docs", handle: servePage},
@@ -116,6 +118,8 @@ type call struct {
 	gate   *gate
 	caller caller
 	query  map[string]string // a parameter that is absent is ""; none that is there is
+	until  time.Time         // when the request must be answered; set by context
+	deed   queue.Deed        // where and to what a verb was done; handlers fill it in
 }
 
 func (rt *route) handler(g *gate) http.Handler {
@@ -126,6 +130,9 @@ func (rt *route) handler(g *gate) http.Handler {
 		err := route.admit(c)
 		if err == nil {
 			err = route.handle(c)
+		}
+		if err == nil && route.verb != "" {
+			g.record(c)
 		}
 		if err != nil {
 			fail(w, r, err)
@@ -165,7 +172,10 @@ func (c *call) context() (context.Context, context.CancelFunc) {
 	if !c.reads() {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return context.WithTimeout(ctx, queueTimeout)
+	if c.until.IsZero() {
+		c.until = time.Now().Add(queueTimeout)
+	}
+	return context.WithDeadline(ctx, c.until)
 }
 
 func (c *call) reads() bool { return c.entry.route.method == http.MethodGet }

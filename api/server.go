@@ -2,7 +2,8 @@
 //
 // A request passes: log.go (id, one line, recover) → routes.go (the table of routes; route, method, scope) → token.go (who
 // asks) → query.go, body.go (strict query, strict JSON) → the handler, in the file of its resource: register.go, bulk.go,
-// jobs.go, queues.go, workers.go. Whatever goes wrong on the way becomes an answer in problem.go, in one table.
+// jobs.go, queues.go, workers.go → trail.go, if that changed something. Whatever goes wrong on the way becomes an answer in problem.go, in one table.
+// The dashboard (package ui) stands beside these routes, under /ui: dashboard.go mounts it.
 package api
 
 import (
@@ -39,6 +40,12 @@ type Queue interface {
 	Quiet(ctx context.Context, worker string) error
 	Stop(ctx context.Context, worker string) error
 
+	DeadGroups(ctx context.Context, queue string) (groups []queue.DeadGroup, others int, err error)
+	Minutes(ctx context.Context, queue string, last int) ([]queue.Minute, error)
+	Server(ctx context.Context, queue string) (queue.ServerInfo, error)
+	Trail(ctx context.Context, queue string, limit int) ([]queue.Deed, error)
+	Record(ctx context.Context, d queue.Deed) error
+
 	Limit(ctx context.Context, subject string, rate float64, burst int) (wait time.Duration, err error)
 	Health(ctx context.Context) []queue.Problem
 }
@@ -55,6 +62,8 @@ type Config struct {
 	RateLimit Rate            // of each subject; default: none
 	MaxDelay  time.Duration   // the longest from now until a job is due; default: queue.MaxDelay
 	Closing   <-chan struct{} // once it is closed, /readyz says that this process shuts down; it goes on answering all the same
+
+	UI *UI // the dashboard under /ui; default: there is none
 
 	// Observe, if set, is told of each request that was answered. route is the template of its path, "" if there is none; method is
 	// what the client wrote.
@@ -80,8 +89,12 @@ func New(q Queue, c Config) (http.Handler, error) {
 	}
 	guarded := &guardedQueue{q, newBreakers()}
 	s := &service{queue: guarded, closing: c.Closing}
-	g := &gate{tokens: tokens, limiter: newLimiter(guarded, c.RateLimit), maxDelay: c.MaxDelay}
-	return observe(c.Logger, c.Observe, newRouter(s.routes(), g)), nil
+	g := &gate{tokens: tokens, limiter: newLimiter(guarded, c.RateLimit), maxDelay: c.MaxDelay, trail: guarded}
+	router := newRouter(s.routes(), g)
+	if c.UI != nil {
+		mountUI(router, guarded, g, c)
+	}
+	return observe(c.Logger, c.Observe, router), nil
 }
 
 // Server makes a server that no client can hold for long: bodies are small, and so are headers.

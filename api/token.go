@@ -81,15 +81,20 @@ func (v *verifier) caller(h http.Header) (caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return caller{}, fmt.Errorf("%w: not a Bearer token", errUnauthorized)
 	}
-	token = strings.TrimLeft(token, " ")
+	who, _, err := v.holder(strings.TrimLeft(token, " "))
+	return who, err
+}
+
+// holder returns who has a token, and until when it is good.
+func (v *verifier) holder(token string) (who caller, expires time.Time, err error) {
 	if err := checkHeader(token); err != nil {
-		return caller{}, fmt.Errorf("%w: %w", errUnauthorized, err)
+		return caller{}, expires, fmt.Errorf("%w: %w", errUnauthorized, err)
 	}
 	var claims claims
 	if _, err := v.parser.ParseWithClaims(token, &claims, v.key); err != nil {
-		return caller{}, fmt.Errorf("%w: %s", errUnauthorized, tokenFault(err))
+		return caller{}, expires, fmt.Errorf("%w: %s", errUnauthorized, tokenFault(err))
 	}
-	return claims.caller, nil
+	return claims.caller, claims.ExpiresAt.Time, nil
 }
 
 // key finds the key of a token whose algorithm is one of those that are taken.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/punctualq/punctual/queue"
 )
@@ -69,34 +70,34 @@ func (s *service) order(c *call, order string, tell func(context.Context, string
 	}
 	ctx, cancel := c.context()
 	defer cancel()
-	if err := s.permitWorker(ctx, c, id, touched); err != nil {
+	named, err := s.permitWorker(ctx, c, id, touched)
+	if err != nil {
 		return err
 	}
+	c.deed = queue.Deed{Queue: named.Queue, Target: id}
 	if err := tell(ctx, id); err != nil {
 		return err
 	}
 	return c.answer(http.StatusAccepted, orderJSON{id, order})
 }
 
-// permitWorker refuses a worker whose order would touch a queue that the token does not name.
-func (s *service) permitWorker(ctx context.Context, c *call, id string, touched func(w, named queue.WorkerState) bool) error {
-	if !c.caller.limited {
-		return nil
-	}
+// permitWorker finds a worker, and refuses one whose order would touch a queue that the token does not name. Where any queue may be
+// touched it is for the audit trail alone, which must not hinder: then a worker that was not found is no error.
+func (s *service) permitWorker(ctx context.Context, c *call, id string, touched func(w, named queue.WorkerState) bool) (named queue.WorkerState, err error) {
 	all, err := s.queue.Workers(ctx)
-	if err != nil {
-		return err
+	i := slices.IndexFunc(all, func(w queue.WorkerState) bool { return w.ID == id })
+	switch {
+	case !c.caller.limited && i < 0:
+		return named, nil
+	case err != nil:
+		return named, err
+	case i < 0:
+		return named, queue.ErrNoWorker
 	}
-	for _, named := range all {
-		if named.ID != id {
-			continue
+	for _, w := range all {
+		if touched(w, all[i]) && !c.caller.sees(w.Queue) {
+			return named, refuse(errForbidden, "this would touch a queue that the claim queues of the token does not name")
 		}
-		for _, w := range all {
-			if touched(w, named) && !c.caller.sees(w.Queue) {
-				return refuse(errForbidden, "this would touch a queue that the claim queues of the token does not name")
-			}
-		}
-		return nil
 	}
-	return queue.ErrNoWorker
+	return all[i], nil
 }

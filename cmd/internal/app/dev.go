@@ -62,6 +62,9 @@ func (d *look) run(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	d.say("  API      %s", d.base)
+	if d.settings.UI != "off" {
+		d.say("  UI       %s/ui", d.base)
+	}
 	d.say("  worker   serves %s (queue:jobs at a time)\n", d.queueList())
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return d.serveAPI(ctx, l, q) },

@@ -40,6 +40,9 @@ func (p *process) serveAPI(ctx context.Context, l net.Listener, q *queue.Client)
 	if err != nil {
 		return err
 	}
+	if config.UI != nil {
+		config.UI.AutoSignIn = p.autoSignIn(l.Addr())
+	}
 	closing := make(chan struct{})
 	config.Closing = closing
 	handler, err := api.New(q, config)
@@ -62,6 +65,9 @@ func (p *process) apiConfig() (api.Config, error) {
 	s := p.settings
 	c := api.Config{Secret: []byte(s.JWTSecret), Issuer: s.JWTIssuer, Audience: s.JWTAudience, Logger: p.log,
 		RateLimit: api.Rate(s.RateLimit), MaxDelay: s.MaxDelay, Observe: p.metrics.Request}
+	if s.UI != "off" {
+		c.UI = &api.UI{ReadOnly: s.UIReadOnly, Build: p.build}
+	}
 	for _, named := range s.JWTSecrets {
 		c.Secrets = append(c.Secrets, api.Secret{KID: named.KID, Key: []byte(named.Secret)})
 	}
@@ -71,4 +77,14 @@ func (p *process) apiConfig() (api.Config, error) {
 	var err error
 	c.JWKS, err = api.NewJWKS(api.JWKSConfig{URL: string(s.JWKSURL), File: s.JWKSFile, Logger: p.log})
 	return c, err
+}
+
+// autoSignIn makes tokens for browsers on this machine, on a develop server that no other machine can reach; nil elsewhere, and where
+// there is nothing to sign with.
+func (p *process) autoSignIn(listens net.Addr) func() (string, error) {
+	at, ok := listens.(*net.TCPAddr)
+	if _, signs := p.settings.Signer(""); !signs || !ok || !at.IP.IsLoopback() || p.settings.Env != settings.Develop {
+		return nil
+	}
+	return func() (string, error) { return p.newToken(api.TokenClaims{Subject: "dev", Scopes: api.Scopes()}) }
 }

@@ -37,6 +37,14 @@ func oneOf[T ~string](field *T, value string, allowed ...T) error {
 	return wanted(value, strings.Join(words[:last], ", ")+" or "+words[last])
 }
 
+func yesNo(field *bool, value string) error {
+	*field = value == "true"
+	if value != "true" && value != "false" {
+		return wanted(value, "true or false")
+	}
+	return nil
+}
+
 func number(field *int, value string, least, most int) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least || n > most {

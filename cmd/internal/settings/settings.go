@@ -71,6 +71,8 @@ type Settings struct {
 	RateLimit         Rate // zero: none
 	QueueMax          int  // 0: none
 	MaxDelay          time.Duration
+	UI                string // on or off
+	UIReadOnly        bool
 	ShutdownDrain     time.Duration
 	ShutdownGrace     time.Duration
 	LeaseDoubt        worker.LeaseDoubt

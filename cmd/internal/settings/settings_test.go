@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 		WorkerHTTPAddr: "127.0.0.1:8081", JWTSecret: developSecret, Queues: []Slots{{"default", 10}}, WorkerConcurrency: 10,
 		JobTimeout: 30 * time.Minute, DeadMax: 100000, DoneMax: 100000, DeadRetention: 2160 * time.Hour, RetryBase: time.Second,
 		RetryCap: time.Hour, HeartbeatInterval: 2 * time.Second, HeartbeatTTL: 10 * time.Second,
-		MaxDelay: 87600 * time.Hour, ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
+		MaxDelay: 87600 * time.Hour, UI: "on", ShutdownGrace: 25 * time.Second, LeaseDoubt: worker.DoubtContinue, LogLevel: "info", LogFormat: "console",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults are\n%#v, want\n%#v", got, want)
@@ -124,6 +124,8 @@ var good = map[string][]struct {
 	"HEARTBEAT_TTL":      {{"1m", func(s Settings) any { return s.Timing().TTL }, time.Minute}},
 	"SHUTDOWN_GRACE":     {{"1ms", func(s Settings) any { return s.ShutdownGrace }, time.Millisecond}},
 	"LEASE_DOUBT":        {{"cancel", func(s Settings) any { return s.LeaseDoubt }, worker.DoubtCancel}},
+	"UI":                 {{"on", func(s Settings) any { return s.UI }, "on"}, {"off", func(s Settings) any { return s.UI }, "off"}},
+	"UI_READ_ONLY":       {{"true", func(s Settings) any { return s.UIReadOnly }, true}, {"false", func(s Settings) any { return s.UIReadOnly }, false}},
 	"ENQUEUE_WAIT": {
 		{"0", func(s Settings) any { return s.EnqueueWait }, 0},
 		{"2", func(s Settings) any { return s.EnqueueWait }, 2},
@@ -189,6 +191,8 @@ func TestBadValues(t *testing.T) {
 		"HEARTBEAT_TTL":               {"10", "9999ms"},
 		"SHUTDOWN_GRACE":              {"0", "-25s", "x"},
 		"LEASE_DOUBT":                 {"stop"},
+		"UI":                          {"ON", "true", "0"},
+		"UI_READ_ONLY":                {"1", "yes", "TRUE"},
 		"ENQUEUE_WAIT":                {"-1", "101", "AOF", "all"},
 		"METRICS_ADDR":                {"9100", ":x"},
 		"OTEL_TRACES_EXPORTER":        {"console", "OTLP"},

@@ -1,0 +1,5 @@
+package ui
+
+import "testing"
+
+func TestViews(t *testing.T) { parseViews() }
