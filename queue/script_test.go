@@ -49,6 +49,8 @@ func TestForgottenScripts(t *testing.T) {
 			return err
 		},
 		"list":     func() error { return listAll(r, queue.Scheduled) },
+		"groups":   func() error { _, _, err := r.client.DeadGroups(t.Context(), r.name); return err },
+		"minutes":  func() error { _, err := r.client.Minutes(t.Context(), r.name, 9); return err },
 		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
 		"trail":    func() error { return r.record(queue.Deed{Verb: "run"}) },
 		"limit":    func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
