@@ -63,29 +63,44 @@ func (b *bulk) command(d *desk, short string) *cobra.Command {
 
 func (b *bulk) run(ctx context.Context, s *session) error {
 	name := s.args[0]
-	if b.limit < 0 {
-		return usage("--limit must not be negative")
-	}
-	b.filter.State, b.filter.MinAge = queue.State(b.state), time.Duration(b.olderThan)
-	o, err := s.Overview(ctx, name)
+	most, err := b.most(ctx, s, name)
 	if err != nil {
 		return err
-	}
-	there := map[queue.State]int{queue.Dead: o.Dead, queue.Scheduled: o.Scheduled, queue.Done: o.Done}[b.filter.State]
-	most := there // and no more: one that was redriven may die again meanwhile
-	if b.limit > 0 {
-		most = min(most, b.limit)
 	}
 	question := fmt.Sprintf("This %ss %s: %s at most.", b.verb, b.words(name), count(most, "job"))
 	if err := s.confirm(ctx, b.yes, question); err != nil {
 		return err
 	}
+	b.lastShown = time.Now()
 	err = b.work(ctx, s, name, most)
 	b.clear(s)
 	if b.moved.Jobs > 0 {
 		s.record(ctx, name, b.verb, b.words(name), b.moved.Jobs)
 	}
 	return b.end(s, err)
+}
+
+// most is how many jobs can be meant. No more are touched: one that was redriven may die again meanwhile.
+func (b *bulk) most(ctx context.Context, s *session, name string) (int, error) {
+	if b.limit < 0 {
+		return 0, usage("--limit must not be negative")
+	}
+	if err := (queue.NewJob{ID: "x", Type: b.filter.Type}).Validate(); err != nil {
+		return 0, err
+	}
+	o, err := s.Overview(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	b.filter.State, b.filter.MinAge = queue.State(b.state), time.Duration(b.olderThan)
+	there, ok := map[queue.State]int{queue.Dead: o.Dead, queue.Scheduled: o.Scheduled, queue.Done: o.Done}[b.filter.State]
+	if !ok {
+		return 0, usage("--state must be dead, scheduled or done: jobs cancel ends one that is processing")
+	}
+	if b.limit > 0 {
+		there = min(there, b.limit)
+	}
+	return there, nil
 }
 
 // words are the jobs that are meant.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -85,14 +86,15 @@ func (s *session) end(c *cobra.Command, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, new(silent)):
+	case errors.As(err, new(silent)), errors.Is(err, syscall.EPIPE): // whoever read it has seen enough
 	default:
 		fmt.Fprintf(s.err, "%s: %s\n", c.CommandPath(), plain.Lines(s.advised(err).Error()))
 	}
+	var invalid *queue.InvalidError
 	switch {
 	case errors.Is(err, context.Canceled), c.Context().Err() != nil:
 		return exitInterrupted
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(usageError)), errors.Is(err, queue.ErrCursor), errors.As(err, &invalid) && invalid.Field != "id": // that of a record
 		return exitUsage
 	}
 	return exitFailed
@@ -109,17 +111,6 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 type silent struct{ error }
 
 func (e silent) Unwrap() error { return e.error }
-
-// advised says what to do about an error.
-func (s *session) advised(err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted")
-	case errors.Is(err, queue.ErrUnavailable):
-		return fmt.Errorf("the Redis at %s does not do it: start it, or set REDIS_URL (%w)", s.settings.RedisHost, err)
-	}
-	return err
-}
 
 // group is a command that is nothing without one of its own.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {

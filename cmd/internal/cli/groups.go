@@ -49,7 +49,7 @@ func (d *desk) groupsCommand() *cobra.Command {
 	return c
 }
 
-func (g grouping) run(ctx context.Context, s *session) error {
+func (g *grouping) run(ctx context.Context, s *session) error {
 	if g.limit < 1 {
 		return usage("--limit must be at least 1")
 	}
@@ -85,7 +85,7 @@ func (g grouping) run(ctx context.Context, s *session) error {
 	return t.flush()
 }
 
-func (g grouping) add(s *session, t *table, one queue.DeadGroup, name string, now time.Time) error {
+func (g *grouping) add(s *session, t *table, one queue.DeadGroup, name string, now time.Time) error {
 	if g.json {
 		return s.out.object(groupJSON{one.ID, name, one.Type, one.Error, one.Jobs, moment(one.First), moment(one.Last)})
 	}

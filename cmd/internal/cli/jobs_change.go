@@ -25,9 +25,9 @@ func (s *session) each(ctx context.Context, queueName, verb string, do func(id s
 			s.record(ctx, queueName, verb, id, 1)
 			continue
 		}
+		failed = silent{err}
 		err = s.advised(s.wrongState(s.elsewhere(ctx, queueName, id, err), id, queueName))
 		fmt.Fprintf(s.err, "%s: %s\n", plain.Line(id), plain.Lines(err.Error()))
-		failed = silent{err}
 	}
 	return failed
 }
@@ -61,6 +61,9 @@ func (s *session) moveDue(ctx context.Context, queueName, verb string, when queu
 			return err
 		case asJSON:
 			return s.out.object(dueJSON{id, moment(at)})
+		}
+		if verb == "run" {
+			return s.out.say("Job %s is due now.", id)
 		}
 		return s.out.say("Job %s is due %s, at %s.", id, due(at, s.now(ctx, queueName)), clockTime(at))
 	})
@@ -108,7 +111,7 @@ func (d *desk) jobsRescheduleCommand() *cobra.Command {
 
 func (d *desk) jobsEditCommand() *cobra.Command {
 	var queueName, payload string
-	var asJSON bool
+	var asJSON, noMetadata bool
 	var maxRetry int
 	metadata := map[string]string{}
 	c := &cobra.Command{
@@ -126,7 +129,7 @@ func (d *desk) jobsEditCommand() *cobra.Command {
 		if c.Flags().Changed("max-retry") {
 			change.MaxRetry = &maxRetry
 		}
-		if c.Flags().Changed("metadata") {
+		if noMetadata || c.Flags().Changed("metadata") {
 			change.Metadata = &metadata
 		}
 		return s.each(ctx, queueName, "edit", func(id string) error {
@@ -144,9 +147,11 @@ func (d *desk) jobsEditCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&payload, "payload", "", "the new payload as JSON, null for none; @path reads a file, @- what comes in")
 	f.IntVar(&maxRetry, "max-retry", 0, "how often it is tried again after a failure")
-	f.StringToStringVar(&metadata, "metadata", nil, "name=value in place of all that was there; --metadata '' takes all away")
+	f.StringToStringVar(&metadata, "metadata", nil, "name=value in place of all that was there; may be given several times")
+	f.BoolVar(&noMetadata, "no-metadata", false, "take all metadata away")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
-	c.MarkFlagsOneRequired("payload", "max-retry", "metadata")
+	c.MarkFlagsOneRequired("payload", "max-retry", "metadata", "no-metadata")
+	c.MarkFlagsMutuallyExclusive("metadata", "no-metadata")
 	return c
 }
 

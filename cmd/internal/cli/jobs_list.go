@@ -47,7 +47,7 @@ func (d *desk) jobsListCommand() *cobra.Command {
 	return c
 }
 
-func (l listing) run(ctx context.Context, s *session) error {
+func (l *listing) run(ctx context.Context, s *session) error {
 	l.State = queue.State(l.state)
 	limit := l.Limit
 	if limit < 1 || limit > 1000 {
@@ -89,7 +89,7 @@ func (l listing) run(ctx context.Context, s *session) error {
 }
 
 // end says what is behind the last job.
-func (l listing) end(s *session, shown int) error {
+func (l *listing) end(s *session, shown int) error {
 	switch {
 	case l.Cursor != "":
 		fmt.Fprintf(s.err, "There are more: add --all, or --cursor %s\n", l.Cursor)
@@ -99,7 +99,7 @@ func (l listing) end(s *session, shown int) error {
 	return nil
 }
 
-func (l listing) columns() []column {
+func (l *listing) columns() []column {
 	all := []column{{name: "JOB"}, {name: "TYPE", cut: true}, {name: "ATTEMPT", right: true}}
 	switch l.State {
 	case queue.Processing:
@@ -117,7 +117,7 @@ func (l listing) columns() []column {
 // shownPayload is how much of a payload a row has, before it is cut to the screen.
 const shownPayload = 200
 
-func (l listing) row(i queue.Info, now time.Time) []string {
+func (l *listing) row(i queue.Info, now time.Time) []string {
 	row := []string{i.ID, i.Type, fmt.Sprintf("%d/%d", i.Attempts, i.MaxRetry+1)}
 	switch l.State {
 	case queue.Processing:

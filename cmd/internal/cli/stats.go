@@ -40,7 +40,7 @@ func (d *desk) statsCommand() *cobra.Command {
 	return c
 }
 
-func (a stats) run(ctx context.Context, s *session) error {
+func (a *stats) run(ctx context.Context, s *session) error {
 	before, err := s.overviews(ctx, a.names)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (a stats) run(ctx context.Context, s *session) error {
 }
 
 // print prints totals, or what grew since before, by the second of Redis.
-func (a stats) print(s *session, now, before []queue.Overview) error {
+func (a *stats) print(s *session, now, before []queue.Overview) error {
 	columns := []column{{name: "QUEUE"}}
 	for _, name := range counted {
 		columns = append(columns, number(map[string]string{"enqueued": "ENQUEUED", "claimed": "CLAIMED", "done": "DONE", "retried": "RETRIED",
@@ -117,7 +117,7 @@ func (a stats) print(s *session, now, before []queue.Overview) error {
 	return t.flush()
 }
 
-func (a stats) line(o queue.Overview, values map[string]int64, rates map[string]float64) any {
+func (a *stats) line(o queue.Overview, values map[string]int64, rates map[string]float64) any {
 	line := map[string]any{"queue": o.Queue, "at": moment(o.Now), "counters": values, "lateness_ms": o.Lateness().Milliseconds()}
 	if a.watch {
 		delete(line, "counters")

@@ -76,7 +76,7 @@ func (l *lasting) String() string { return time.Duration(*l).String() }
 func (l *lasting) Type() string   { return "duration" }
 
 func (l *lasting) Set(text string) error {
-	number, unit := strings.TrimRight(text, "d"), time.Second
+	number, unit := strings.TrimSuffix(text, "d"), time.Second
 	if strings.HasSuffix(text, "d") {
 		unit = 24 * time.Hour
 	}

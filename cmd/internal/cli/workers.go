@@ -72,8 +72,11 @@ func (d *desk) workersListCommand() *cobra.Command {
 			}
 			t.add(w.ID, w.Queue, stateOf(w), fmt.Sprintf("%d/%d", w.Processing, w.Concurrency), ago(w.LastBeat, now), w.Build)
 		}
-		if asJSON {
+		switch {
+		case asJSON:
 			return nil
+		case len(all) == 0:
+			fmt.Fprintln(s.err, "No worker is registered.")
 		}
 		return t.flush()
 	})
