@@ -36,7 +36,7 @@ func binary(t testing.TB, name string) string {
 		if built.dir, built.err = os.MkdirTemp("", "punctual-browser-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./cmd/jobqueue", "./integration/hostile")
+		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./integration/hostile")
 		cmd.Dir = "../.." // of the module that the programs belong to
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)

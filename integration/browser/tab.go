@@ -33,6 +33,7 @@ type tab struct {
 	requests []string // addresses that it has asked for
 	faults   []string // what the pages told of: errors in the console, exceptions, breaches of the policy
 	forgiven []string
+	friends  []string // other sites that a test asks on purpose
 }
 
 // watch notes every breach of the policy of a page in window.breaches, before anything of the page runs.
@@ -84,6 +85,13 @@ func (b *tab) forgive(text string) {
 	b.forgiven = append(b.forgiven, text)
 }
 
+// friend lets the tab ask another site.
+func (b *tab) friend(site string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.friends = append(b.friends, site)
+}
+
 // wrong is what the pages told of so far, and was not forgiven.
 func (b *tab) wrong() []string {
 	b.mu.Lock()
@@ -98,7 +106,7 @@ func (b *tab) elsewhere() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(b.requests), func(to string) bool {
-		return strings.HasPrefix(to, b.site+"/") || strings.HasPrefix(to, "data:")
+		return strings.HasPrefix(to, "data:") || slices.ContainsFunc(slices.Concat(b.friends, []string{b.site}), func(site string) bool { return strings.HasPrefix(to, site+"/") })
 	})
 }
 
@@ -182,7 +190,7 @@ func (b *tab) fill(selector css, text string) {
 // text is all that a reader sees of an element.
 func (b *tab) text(selector css) string {
 	b.Helper()
-	return eval[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
+	return eval[string](b, fmt.Sprintf("((e) => e && e.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector))
 }
 
 // says waits until an element says something.
