@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -186,18 +187,19 @@ func readWhen(text string) (queue.When, bool) {
 			return queue.When{At: at}, true
 		}
 	}
-	var days int
-	var rest string
-	if n, _ := fmt.Sscanf(strings.ReplaceAll(text, " ", ""), "%dd%s", &days, &rest); n > 0 && days >= 0 && days <= 3650 {
-		in := time.Duration(days) * 24 * time.Hour
-		if rest == "" {
+	text = strings.ReplaceAll(text, " ", "")
+	in := time.Duration(0)
+	if days, rest, ok := strings.Cut(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 12) // 4095 days are more than any job may wait
+		if err != nil {
+			return queue.When{}, false
+		}
+		if in, text = time.Duration(n)*24*time.Hour, rest; rest == "" {
 			return queue.When{In: in}, true
 		}
-		more, err := time.ParseDuration(rest)
-		return queue.When{In: in + more}, err == nil && more >= 0
 	}
-	in, err := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
-	return queue.When{In: in}, err == nil && in >= 0
+	more, err := time.ParseDuration(text)
+	return queue.When{In: in + more}, err == nil && more >= 0
 }
 
 // steerQueue answers POST /ui/queue: pause or resume.
