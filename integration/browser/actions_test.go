@@ -41,7 +41,7 @@ func TestOneJob(t *testing.T) {
 
 	b.mustOpen(jobPage(id))
 	b.fill("#when", "2h")
-	b.follow("main button[value=reschedule]")
+	b.follow(".pair button[value=reschedule]")
 	b.says(".notice.ok", "new due time")
 	if in := time.Until(s.job(name, id).Due); in < 110*time.Minute || in > 130*time.Minute {
 		t.Errorf("it is due in %s, want 2 h", in)
@@ -150,7 +150,7 @@ func TestAllThatMatch(t *testing.T) {
 		s.add(queue.NewJob{Delay: time.Hour, Type: []string{"mail.send", "report.make", "report.make"}[i%3]})
 	}
 	b.mustOpen("/ui/jobs?type=report.make")
-	b.follow("form.all button[value=cancel]")
+	b.follow("form[action='/ui/all'] button[value=cancel]")
 	b.says(".lead", "80 jobs")
 	if o := s.overview(name); o.Scheduled != 120 {
 		t.Errorf("the question alone left %d jobs of 120", o.Scheduled)
@@ -164,7 +164,7 @@ func TestAllThatMatch(t *testing.T) {
 	s.did(b, "cancel", "all scheduled, type report.make", 80)
 
 	b.mustOpen("/ui/jobs?type=mail.send")
-	b.follow("form.all button[value=reschedule]")
+	b.follow("form[action='/ui/all'] button[value=reschedule]")
 	b.fill("main input[name=when]", "5h")
 	b.follow("main form.actions button[type=submit]")
 	b.says(".notice.ok", "40 jobs have their new due time")
@@ -238,6 +238,14 @@ func TestWorkers(t *testing.T) {
 	b.says(".notice.ok", "being cancelled")
 	redistest.Await(t, patience, "the job to end", func() bool { return s.gone(name, id) })
 	s.did(b, "cancel", id, 1)
+
+	soon := s.add(queue.NewJob{Type: "ok", Delay: time.Hour})
+	b.mustOpen(jobPage(soon))
+	if status := b.follow("main button[value=run]"); status != 200 {
+		t.Errorf("a job that was run at once, and has ended by the time its page is shown again, leads to %d", status)
+	}
+	b.says(".notice.ok", "due now")
+	redistest.Await(t, patience, "the job to have run", func() bool { return s.gone(name, soon) })
 
 	b.mustOpen("/ui/workers")
 	b.follow("main button[value=quiet]")

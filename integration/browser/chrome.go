@@ -4,14 +4,21 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 )
 
-// programs are the browsers that can be used, the first that is found. scripts/test.sh looks for the same.
-var programs = []string{"chromium", "google-chrome"}
+// programs are the browsers that can be used, the first that is found; PUNCTUAL_TEST_BROWSER names others. scripts/test.sh looks for
+// the same.
+func programs() []string {
+	if chosen := strings.Fields(os.Getenv("PUNCTUAL_TEST_BROWSER")); len(chosen) > 0 {
+		return chosen
+	}
+	return []string{"chromium", "google-chrome"}
+}
 
 // chromium is the one browser of this test binary: to start it takes longer than most tests.
 var chromium struct {
@@ -25,7 +32,7 @@ var chromium struct {
 func browser(t testing.TB) context.Context {
 	t.Helper()
 	program := ""
-	for _, name := range programs {
+	for _, name := range programs() {
 		if path, err := exec.LookPath(name); err == nil {
 			program = path
 			break
@@ -33,9 +40,9 @@ func browser(t testing.TB) context.Context {
 	}
 	switch {
 	case program == "" && os.Getenv("CI") == "true":
-		t.Fatalf("needs one of %q: install chromium", programs)
+		t.Fatalf("needs one of %q: install chromium", programs())
 	case program == "":
-		t.Skipf("needs one of %q: install chromium", programs)
+		t.Skipf("needs one of %q: install chromium", programs())
 	}
 	chromium.Do(func() { chromium.err = launch(program) })
 	if chromium.err != nil {

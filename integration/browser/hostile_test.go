@@ -76,17 +76,23 @@ func TestHarmWouldBeSeen(t *testing.T) {
 	b := s.tab()
 	b.mustOpen("/ui")
 	eval[bool](b, `document.body.insertAdjacentHTML("beforeend", "<img src='data:,' onerror='window.hacked=1'>") === undefined`)
+	b.friend("http://127.0.0.1:9")
 	eval[any](b, `new Promise((done) => { const e = document.createElement("script"); e.src = "http://127.0.0.1:9/x.js"; e.onerror = () => done(null); document.body.append(e) })`)
 	if breaches := eval[[]string](b, "window.breaches"); len(breaches) != 2 {
 		t.Errorf("two breaches of the policy are told as %q", breaches)
 	}
-	if b.has("body:not([onload]) img[onerror]") && len(b.wrong()) < 2 {
-		t.Errorf("the console tells only of %q", b.wrong())
+	if told := b.wrong(); len(told) != 2 {
+		t.Errorf("of two breaches the console tells %q", told)
 	}
 	if eval[bool](b, "window.hacked === 1") {
 		t.Error("the policy lets inline scripts run")
 	}
 	b.forgive("Content Security Policy")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !slices.Contains(b.requests, "http://127.0.0.1:9/x.js") {
+		t.Errorf("the request to another host is not among %q", b.requests)
+	}
 }
 
 // TestHostileContents: whatever jobs, workers, deeds and addresses say is shown as text.
@@ -96,8 +102,8 @@ func TestHostileContents(t *testing.T) {
 	all := append(slices.Clone(hostile), notASCII...)
 	kinds := map[string]string{} // ids by what is hostile in the job
 	for i, text := range hostile {
-		// An id may have any printable ASCII characters, the first few of the text are enough.
-		id := s.add(queue.NewJob{ID: fmt.Sprintf("%d-%s", i, text), Delay: time.Hour, Subject: text})
+		// An id may have any printable ASCII characters but spaces; HTML takes a slash for one between attributes.
+		id := s.add(queue.NewJob{ID: fmt.Sprintf("%d-%s", i, strings.ReplaceAll(text, " ", "/")), Delay: time.Hour, Subject: text})
 		kinds[id] = text
 	}
 	metadata := map[string]string{}

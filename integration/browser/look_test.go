@@ -78,7 +78,7 @@ func (s *scene) busy() (id string) {
 	}
 	s.kill(name, "mail.send-with-a-long-name-of-its-type", errs...)
 	s.worker(name)
-	s.add(queue.NewJob{Queue: "a-queue-with-a-long-name-that-somebody-chose-without-much-thought", Delay: 400 * time.Hour})
+	s.add(queue.NewJob{Queue: "a-queue-with-a-long-name-that-somebody-chose-without-a-thought", Delay: 400 * time.Hour})
 	return s.add(queue.NewJob{Delay: time.Hour, Subject: strings.Repeat("somebody", 20), Payload: []byte(`{"line":"` + strings.Repeat("w", 2000) + `"}`),
 		Metadata: map[string]string{"a-long-name-of-metadata": strings.Repeat("w", 200)}})
 }
