@@ -41,7 +41,7 @@ func TestPictures(t *testing.T) {
 	b.forgive("status of 401")
 	b.open("/ui/sign-in")
 	b.take("sign-in", pictureWidth)
-	b.signIn(token(t, api.TokenClaims{Subject: "alice"}))
+	b.signIn(token(t, api.TokenClaims{Subject: "alice", Scopes: api.Scopes()}))
 	dead, err := s.queue.List(t.Context(), "billing", queue.Listing{State: queue.Dead, Limit: 1})
 	if err != nil || len(dead.Jobs) == 0 {
 		t.Fatalf("no job is dead in billing: %v", err)

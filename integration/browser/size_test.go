@@ -122,7 +122,7 @@ func (s *scene) client() *client {
 	if err != nil {
 		s.Fatal(err)
 	}
-	jar.SetCookies(site, []*http.Cookie{{Name: "punctual_ui", Path: "/ui", Value: token(s, api.TokenClaims{Subject: "alice"})}})
+	jar.SetCookies(site, []*http.Cookie{{Name: "punctual_ui", Path: "/ui", Value: token(s, api.TokenClaims{Subject: "alice", Scopes: api.Scopes()})}})
 	return c
 }
 
