@@ -24,6 +24,11 @@ type workerJSON struct {
 	Stuck       int    `json:"stuck"`
 }
 
+func workerOf(w queue.WorkerState) workerJSON {
+	return workerJSON{w.ID, w.Queue, w.Host, w.PID, w.Build, moment(w.Started), w.Concurrency, w.Processing, moment(w.LastBeat), w.Living,
+		w.Order, w.Stuck}
+}
+
 // listWorkers answers GET /api/dm-jobqueue/workers.
 func (s *service) listWorkers(c *call) error {
 	ctx, cancel := c.context()
@@ -35,8 +40,7 @@ func (s *service) listWorkers(c *call) error {
 	workers := []workerJSON{}
 	for _, w := range all {
 		if c.caller.sees(w.Queue) {
-			workers = append(workers, workerJSON{w.ID, w.Queue, w.Host, w.PID, w.Build, moment(w.Started), w.Concurrency,
-				w.Processing, moment(w.LastBeat), w.Living, w.Order, w.Stuck})
+			workers = append(workers, workerOf(w))
 		}
 	}
 	return c.answer(http.StatusOK, map[string]any{"workers": workers})

@@ -97,6 +97,7 @@ func peopleUse(t *testing.T, c *queue.Client, q string) (refused []error) {
 		note(err)
 		_, err = c.Edit(ctx, q, id, queue.Changes{Payload: []byte("1")})
 		note(err)
+		note(c.Record(ctx, queue.Deed{Queue: q, Via: "cli", Verb: "edit", Target: id}))
 	}
 	for _, state := range []queue.State{queue.Scheduled, queue.Processing, queue.Dead, queue.Done} {
 		_, err = c.List(ctx, q, queue.Listing{State: state})
@@ -109,6 +110,10 @@ func peopleUse(t *testing.T, c *queue.Client, q string) (refused []error) {
 	_, err = c.Overviews(ctx)
 	note(err)
 	_, err = c.Limit(ctx, q, 1e6, 1e6)
+	note(err)
+	_, err = c.Trail(ctx, q, 1)
+	note(err)
+	_, err = c.Server(ctx, q) // what is not permitted is not refused
 	note(err)
 	return refused
 }

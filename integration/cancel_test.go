@@ -10,8 +10,8 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// TestCancelAcrossProcesses: this process cancels a job that another runs. Its handler is told with the cause, and it is never run again,
-// not even by a worker that comes when the first is killed.
+// TestCancelAcrossProcesses: this process cancels a job that another runs. Its handler returns, for its context has ended, the job is
+// gone, and it was claimed once.
 func TestCancelAcrossProcesses(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, r *redistest.Server) {
 		c, err := queue.Open(t.Context(), r.URL(), queue.Options{})

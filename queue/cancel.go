@@ -22,9 +22,6 @@ func (c *Client) Cancel(ctx context.Context, queue, id string) (State, error) {
 	}
 	ctx, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()
-	if err := c.permitted(ctx, queue, "-", needsOf(cancelScript.name)); err != nil {
-		return "", err
-	}
 	tell := c.telling(Event{Op: OpCancelJob, Queue: queue, ID: id})
 	state, err := c.cancel(ctx, queue, id)
 	tell(Event{ID: id, Outcome: Outcome(state)}, err)
@@ -38,7 +35,7 @@ func (c *Client) cancel(ctx context.Context, queue, id string) (State, error) {
 		if err != nil {
 			return "", err
 		}
-		words, err := c.askOne(ctx, cancelCall(k, id, workers))
+		words, err := c.change(ctx, queue, cancelCall(k, id, workers))
 		switch {
 		case err != nil:
 			return "", err

@@ -34,6 +34,8 @@ var (
 	ErrCursor = errors.New("not a cursor of this listing")
 	// ErrNoQueue: nothing was ever put into a queue of that name.
 	ErrNoQueue = errors.New("no such queue")
+	// ErrInUse: the queue has jobs or workers; nothing was removed.
+	ErrInUse = errors.New("the queue is in use")
 	// ErrNoWorker: no living worker has that id.
 	ErrNoWorker = errors.New("no such worker")
 	// ErrFenced: this worker is not registered any more, or is being reaped; its list is not its own.

@@ -107,6 +107,16 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 		_, err := c.Purge(t.Context(), "q", queue.Filter{Limit: 2})
 		return err
 	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Cancel(t.Context(), "q", "a")
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
+		_, err := c.Pause(t.Context(), "q")
+		return err
+	},
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error { return c.Quiet(t.Context(), "w") },
+	func(t *testing.T, c *queue.Client, _ *queue.Link) error { _, err := c.Workers(t.Context()); return err },
 }
 
 // FuzzReplies: whatever Redis answers, nothing panics and every error is one of this package's. An input is the reply as it
@@ -117,9 +127,10 @@ func FuzzReplies(f *testing.F) {
 		{"#ok\n1\ndone\nlost", "#ok\n1\ndone\n", "*-1\r\n"},
 		{"#ok\n1764000000000\n\n0\n1\na\n{\"type\":\"message\"}\n1\n1000", "#ok\n1\n\n0\n1\na\n{}\n1", "#fenced\n1", "#ok\nNaN\n+Inf\n-1e400\n0x10\na\n{\n\n",
 			"*5\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
-		{"#ok\n1764000000000\n\n\n1:a\nx", "#fenced", "#layout", "#timing\n1\n2", "#"},
+		{"#ok\n1764000000000\n\n\n1:a\nx", "#ok\n1764000000000\n5\nw\nquiet\n1\na\n1:a\nx",
+			"#ok\n1\n\n\nstop\n7\na", "#ok\n1\n\n\n\nx", "#fenced", "#layout", "#timing\n1\n2", "#"},
 		{"#ok\n1\n2\nw", "#timing", "#layout\n2", "*0\r\n"},
-		{"#reaped\n1\n2\n3", "#reaped", "#gone", "-NOSCRIPT x\r\n"},
+		{"#reaped\n1\n2\n3\n4", "#reaped\n1\n2\n3", "#reaped", "#gone", "-NOSCRIPT x\r\n"},
 		{"#left", "#kept\n1", "+OK\r\n"},
 		{"#1\n1\n1", "#x\nx\nx", "#1", "#1\n1", "*1\r\n*0\r\n"},
 		{"#scheduled\n{}\n1\n[{}]\n5\n\n", "#scheduled\n{\n\n[\n\n\n", "#processing\n{}\n\n\n\n1\nagain", "#processing\n{}\n\n\n\n\n7", "*0\r\n", "*1\r\n$-1\r\n"},
@@ -137,6 +148,10 @@ func FuzzReplies(f *testing.F) {
 		{"#ok\n1\n2\n3\n4\n5\n6\n7\n8\n9\n1\nenqueued\n7\nodd", "#none", "#ok\nx\n\n\n\n\n\n\n\n\n"},
 		{"#ok\n0", "#ok\n-1", "#ok\n1e300", "#ok"},
 		{"#ok\n1\n1\na\n5\n{}\n1", "#ok\n1\npurged"},
+		{"#scheduled", "#processing", "#again", "#missing", "#dead", "*0\r\n", "#w"},
+		{"#changed", "#same", ":1\r\n", ":0\r\n", "#", "*0\r\n"},
+		{"#q", "#told", "#missing", "$1\r\n5\r\n", "$-1\r\n", "*0\r\n"},
+		{"*2\r\n$1\r\nw\r\n$1\r\n5\r\n", "#q", "*1\r\n$-1\r\n", "*1\r\n*2\r\n$1\r\nw\r\n,5\r\n"},
 	} {
 		for _, reply := range replies {
 			f.Add(byte(ask), []byte(reply))
@@ -162,7 +177,7 @@ func FuzzReplies(f *testing.F) {
 		}
 		defer func() { _ = link.Close() }()
 		err = asks[int(ask)%len(asks)](t, client, link)
-		for _, known := range []error{nil, queue.ErrUnavailable, queue.ErrOutcomeUnknown, queue.ErrFull, queue.ErrExists, queue.ErrNotFound,
+		for _, known := range []error{nil, queue.ErrUnavailable, queue.ErrOutcomeUnknown, queue.ErrFull, queue.ErrExists, queue.ErrNotFound, queue.ErrNoWorker,
 			queue.ErrFenced, queue.ErrLayout, queue.ErrTiming, queue.ErrInvalid, queue.ErrState, queue.ErrNoQueue} {
 			if errors.Is(err, known) {
 				return

@@ -145,6 +145,9 @@ func (h hostile) ask() {
 	h.fine("redrive all", err)
 	_, err = h.client.Overview(h.Context(), h.name)
 	h.fine("overview", err)
+	h.fine("record", h.client.Record(h.Context(), queue.Deed{Queue: h.name, Via: "cli", Verb: "run", Who: h.worker, Target: h.element, Jobs: h.n}))
+	_, err = h.client.Trail(h.Context(), h.name, 9)
+	h.fine("trail", err)
 }
 
 // bury reaps the worker while it lives, when it has left, and when it is dead.

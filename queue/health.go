@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -130,11 +131,18 @@ func (n *node) info(ctx context.Context, sections ...string) (map[string]string,
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range strings.Split(text, "\r\n") {
-			if name, value, ok := strings.Cut(row, ":"); ok {
-				fields[name] = value
-			}
-		}
+		maps.Copy(fields, fieldsOf(text))
 	}
 	return fields, nil
+}
+
+// fieldsOf takes the reply to INFO apart.
+func fieldsOf(text string) map[string]string {
+	fields := map[string]string{}
+	for _, row := range strings.Split(text, "\r\n") {
+		if name, value, ok := strings.Cut(row, ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields
 }

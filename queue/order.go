@@ -35,11 +35,8 @@ func (c *Client) order(ctx context.Context, worker, order string) error {
 }
 
 func (c *Client) orderIn(ctx context.Context, queue, worker, order string) error {
-	if err := c.permitted(ctx, queue, worker, needsOf(orderScript.name)); err != nil {
-		return err
-	}
 	k := keysOf(queue)
-	words, err := c.askOne(ctx, &call{script: orderScript, args: []any{worker, order, controlTTL.Milliseconds()},
+	words, err := c.change(ctx, queue, &call{script: orderScript, args: []any{worker, order, controlTTL.Milliseconds()},
 		keys: []string{k.workers(), k.meta(), k.control(worker), k.scheduled(), k.wake()}})
 	if err == nil && words[0] == "missing" {
 		err = ErrNoWorker

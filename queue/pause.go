@@ -28,11 +28,8 @@ func (c *Client) pause(ctx context.Context, queue, verb string) (bool, error) {
 	if err := c.mustKnow(ctx, queue); err != nil {
 		return false, err
 	}
-	if err := c.permitted(ctx, queue, "", needsOf(pauseScript.name)); err != nil {
-		return false, err
-	}
 	k := keysOf(queue)
-	words, err := c.askOne(ctx, &call{script: pauseScript, args: []any{verb}, keys: []string{k.meta(), k.scheduled(), k.wake()}})
+	words, err := c.change(ctx, queue, &call{script: pauseScript, args: []any{verb}, keys: []string{k.meta(), k.scheduled(), k.wake()}})
 	return err == nil && words[0] == "changed", err
 }
 

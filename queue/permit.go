@@ -47,8 +47,10 @@ func needsOf(names ...string) (all []need) {
 	return all
 }
 
-// forPeople are the scripts that only the audit runs, as a user who may do more.
-func forPeople(name string) bool { return slices.Contains([]string{"audit", "repair", "tidy"}, name) }
+// forPeople are the scripts that only the audit and Forget run, as a user who may do more.
+func forPeople(name string) bool {
+	return slices.Contains([]string{"audit", "forget", "repair", "tidy"}, name)
+}
 
 // enqueueNeeds is what those need who only enqueue; allNeeds what everyone else does.
 var (

@@ -35,8 +35,8 @@ func least(but string) []string {
 	return rules
 }
 
-// forPeople are scripts that only an audit runs.
-var forPeople = []string{"audit", "repair", "tidy"}
+// forPeople are scripts that only an audit and Forget run.
+var forPeople = []string{"audit", "forget", "repair", "tidy"}
 
 // scripted commands are those that stand in the Lua files: read here once more, and more roughly.
 func scriptedCommands(t testing.TB) (all []string) {
@@ -85,6 +85,14 @@ func TestEachCommandThatIsNotPermitted(t *testing.T) {
 			expectNotPermitted(r, "register", err, command)
 			_, err = r.client.Reap(t.Context(), r.name, "w")
 			expectNotPermitted(r, "reap", err, command)
+			_, err = r.client.Cancel(t.Context(), r.name, "x")
+			expectUnavailable(t, "cancel", err) // it may fail at what it reads, before it comes to its script
+			_, err = r.client.Pause(t.Context(), r.name)
+			expectUnavailable(t, "pause", err)
+			expectUnavailable(t, "quiet", r.client.Quiet(t.Context(), "w"))
+			_, err = r.client.RedriveAll(t.Context(), r.name, queue.Filter{})
+			expectUnavailable(t, "redrive", err)
+			r.unchanged(before)
 			problems := r.client.Health(t.Context())
 			equal(t, "health", codes(problems), "redis-not-permitted")
 			equal(t, "names it", strings.Contains(problems[0].Reason, command), true)

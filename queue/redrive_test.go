@@ -205,3 +205,13 @@ func TestRedriveAndPurgeTellTheHistory(t *testing.T) {
 		"reschedule d00000  invoke false false", "reschedule d00000  ok true true", "edit d00000  invoke false false", "edit d00000  ok false false",
 		"purge d00001 dead invoke false false", "purge d00001 dead ok true false"})
 }
+
+// Nobody takes a name that was misspelt for a queue in which nothing matched.
+func TestBulkOfNoQueue(t *testing.T) {
+	r := newRig(t)
+	_, redrive := r.client.RedriveAll(t.Context(), r.name+"-x", queue.Filter{})
+	_, purge := r.client.Purge(t.Context(), r.name+"-x", queue.Filter{State: queue.Scheduled})
+	if !errors.Is(redrive, queue.ErrNoQueue) || !errors.Is(purge, queue.ErrNoQueue) {
+		t.Errorf("%v, %v; want ErrNoQueue", redrive, purge)
+	}
+}

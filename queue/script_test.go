@@ -2,6 +2,8 @@ package queue_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -49,8 +51,17 @@ func TestForgottenScripts(t *testing.T) {
 			return err
 		},
 		"list":     func() error { return listAll(r, queue.Scheduled) },
+		"groups":   func() error { _, _, err := r.client.DeadGroups(t.Context(), r.name); return err },
+		"minutes":  func() error { _, err := r.client.Minutes(t.Context(), r.name, 9); return err },
 		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
-		"limit":    func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
+		"forget": func() error {
+			if err := r.client.Forget(t.Context(), r.name); !errors.Is(err, queue.ErrInUse) {
+				return fmt.Errorf("in use, and yet: %w", err)
+			}
+			return nil
+		},
+		"trail": func() error { return r.record(queue.Deed{Verb: "run"}) },
+		"limit": func() error { _, err := r.client.Limit(t.Context(), "forgotten "+r.name, 1e6, 1e6); return err },
 	} {
 		if name == "heartbeat" || name == "claim" { // neither needs the other to have run
 			r.register("w")

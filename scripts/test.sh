@@ -76,6 +76,7 @@ wait_most() {
     (cd integration/bench && go vet ./... && go test -count=1 -timeout 5m ./...) || failed=1
     # Whether each mutant still fits the code; make mutants tries them.
     go test -tags mutants -count=1 ./integration/mutants || failed=1
+    FUZZTOTAL=30 scripts/fuzz.sh || failed=1 # here, for this lane is done first
     return $failed
 }
 
@@ -86,7 +87,6 @@ compute_most() {
     local failed=0
     nice -n 5 go test $race -count=1 -timeout 10m -run "$documented" ./integration || failed=1
     nice -n 5 go test $race -p 2 -count=1 -timeout 10m $(go list ./... | grep -Ev '/(integration|redistest|app)$') || failed=1
-    FUZZTOTAL=30 nice -n 5 scripts/fuzz.sh || failed=1
     return $failed
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/punctualq/punctual/api"
+	"github.com/punctualq/punctual/cmd/internal/settings"
 	"github.com/punctualq/punctual/cmd/internal/tracing/collectortest"
 	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
@@ -88,20 +90,45 @@ func TestWorkerTellsMetrics(t *testing.T) {
 	}
 }
 
-// TestWorkerSendsSpans: where the standard variables say so, the span of a job has arrived when the worker has stopped.
+// TestWorkerSendsSpans: where the standard variables say so, the span of a job has arrived when the worker has stopped, in the trace
+// of the request that registered it.
 func TestWorkerSendsSpans(t *testing.T) {
 	c, r, name := collectortest.Start(t), redistest.Any(t), redistest.Queue(t)
-	q := open(t, r)
+	_, addr := startServer(t, "REDIS_URL="+r.URL())
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL) // which OpenTelemetry reads by itself
 	p := start(t, Jobqueue, nil, "REDIS_URL="+r.URL(), "QUEUES="+name, "WORKER_HTTP_ADDR=", "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL)
-	id := enqueue(t, q, queue.NewJob{Queue: name, Payload: []byte(`"traced"`)})
+	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	req, err := http.NewRequest(http.MethodPost, "http://"+addr+registerPath, strings.NewReader(`{"message": "traced", "delay_seconds": 0, "queue": "`+name+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := settings.Read(env(), settings.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := (&process{settings: read}).newToken(api.TokenClaims{Subject: "tracer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Traceparent", "00-"+trace+"-"+parent+"-01")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("register: %d", resp.StatusCode)
+	}
 	p.stdout.await(t, 10*time.Second, "traced")
 	p.stop()
 	if code := p.exit(t, 10*time.Second); code != exitOK {
 		t.Errorf("exit %d, want 0", code)
 	}
 	spans := c.Spans()
-	if len(spans) != 1 || spans[0].Attributes["messaging.message.id"] != id || spans[0].Name != "process "+name {
-		t.Errorf("the collector has %+v, want the span of job %s", spans, id)
+	if len(spans) != 1 || spans[0].Attributes["messaging.message.id"] == "" || spans[0].Name != "process "+name ||
+		spans[0].Trace != trace || spans[0].Parent != parent {
+		t.Errorf("the collector has %+v, want one span of the job, in the trace of its request", spans)
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/punctualq/punctual/cmd/internal/build"
 )
 
 // errOrphan is the cause of a shutdown because go run is gone.
@@ -41,7 +42,7 @@ func thisProcess() family {
 // container, losing a parent means nothing.
 func (f family) orphaned(ctx context.Context) error {
 	parent := f.parent()
-	if !builtByGoRun(f.executable) || f.command(parent) != "go" && f.parent() == parent {
+	if !build.ByGoRun(f.executable) || f.command(parent) != "go" && f.parent() == parent {
 		return nil
 	}
 	tick := time.NewTicker(f.every)
@@ -54,18 +55,6 @@ func (f family) orphaned(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%w (pid %d): shutting down, so that no job runs with old code", errOrphan, parent)
-}
-
-var (
-	// go run links into a temporary folder and, from Go 1.24 on, starts what it built before out of the build cache, in which
-	// a file's folder is named after its hash.
-	temporaryBuild = regexp.MustCompile(`/go-build[0-9]+/b[0-9]+/exe/[^/]+$`)
-	cachedBuild    = regexp.MustCompile(`/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
-)
-
-func builtByGoRun(executable string) bool {
-	path := filepath.ToSlash(executable)
-	return temporaryBuild.MatchString(path) || cachedBuild.MatchString(path)
 }
 
 // commandOf asks /proc where there is one, else ps.

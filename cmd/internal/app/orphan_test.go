@@ -20,24 +20,6 @@ const (
 	cached    = "/home/me/.cache/go-build/49/495a6147768172c5cb3d5c7b421e41bf991a08ed3d4398a431abdc091a632af8-d/main"
 )
 
-func TestBuiltByGoRun(t *testing.T) {
-	for path, want := range map[string]bool{
-		temporary: true,
-		cached:    true,
-		"/var/folders/x/T/go-build1/b001/exe/server":               true,
-		"/ci/gocache/0f/" + strings.Repeat("0f", 32) + "-d/server": true,
-		"/usr/local/bin/server":                                    false,
-		"/tmp/go-build1/b001/app.test":                             false,
-		"/home/me/go-build/exe/server":                             false,
-		"/srv/49/server":                                           false,
-		"":                                                         false,
-	} {
-		if got := builtByGoRun(path); got != want {
-			t.Errorf("builtByGoRun(%s) = %v, want %v", path, got, want)
-		}
-	}
-}
-
 // TestOrphan: what a process is told whose parent ends after 10 s, and which ends itself after a minute.
 func TestOrphan(t *testing.T) {
 	for _, c := range []struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/punctualq/punctual/cmd/internal/build"
 	"github.com/punctualq/punctual/cmd/internal/metrics"
 	"github.com/punctualq/punctual/cmd/internal/settings"
 	"github.com/punctualq/punctual/cmd/internal/tracing"
@@ -52,7 +53,7 @@ func (s spec) run(ctx context.Context, env settings.Lookup, stdout, stderr io.Wr
 	if s.quiet && !read.Given("LOG_LEVEL") {
 		read.LogLevel = "warn"
 	}
-	p := &process{settings: read, log: newLogger(read, stderr), build: buildID(), stdout: stdout, stderr: stderr}
+	p := &process{settings: read, log: newLogger(read, stderr), build: build.ID(), stdout: stdout, stderr: stderr}
 	p.metrics = metrics.New(s.name, p.build)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/punctualq/punctual/cmd/internal/cli"
 	"github.com/punctualq/punctual/cmd/internal/settings"
 )
 
@@ -15,13 +16,13 @@ import (
 func Punctual(ctx context.Context, args []string, env settings.Lookup, stdout, stderr io.Writer) int {
 	code := exitOK
 	root := &cobra.Command{
-		Use:               "punctual",
-		Short:             "Punctual is a delayed-job queue on Redis.",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Use:           "punctual",
+		Short:         "Punctual is a delayed-job queue on Redis.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
-	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code))
+	root.AddCommand(devCommand(env, &code), auditCommand(env, &code), tokenCommand(env, &code), probeCommand(&code))
+	root.AddCommand(cli.Commands(env, &code)...)
 	var help strings.Builder
 	settings.Help(&help)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + help.String())

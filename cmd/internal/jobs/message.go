@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/punctualq/punctual/cmd/internal/plain"
 	"github.com/punctualq/punctual/worker"
 )
 
@@ -42,7 +41,7 @@ func (m *Message) Handle(_ context.Context, job worker.Job) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	line := fmt.Sprintf("[%s] %s\n", now().Local().Format(time.DateTime), printable(text))
+	line := fmt.Sprintf("[%s] %s\n", now().Local().Format(time.DateTime), plain.Line(text))
 	if _, err := io.WriteString(m.Out, line); err != nil {
 		return fmt.Errorf("print the message: %w", err)
 	}
@@ -72,23 +71,3 @@ func messageOf(job worker.Job) (string, error) {
 	}
 	return *object.Message, nil
 }
-
-// printable makes text safe for a terminal and for whoever reads line by line: control characters, line separators and
-// what reorders text are escaped as in a Go string. All else stays as it is, spaces of any width and joined emoji included.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if strconv.IsGraphic(r) || r == zeroWidthNonJoiner || r == zeroWidthJoiner {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
-}
-
-// These two shape letters and emoji and do nothing else.
-const (
-	zeroWidthNonJoiner = '\u200c'
-	zeroWidthJoiner    = '\u200d'
-)

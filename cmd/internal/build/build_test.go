@@ -1,4 +1,4 @@
-package app
+package build
 
 import (
 	"crypto/sha256"
@@ -32,7 +32,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("identify(%v, %s) = %s, want %s", c.stamps, c.file, got, c.want)
 		}
 	}
-	if got, again := buildID(), buildID(); got != again || got == "sha256:unknown" {
+	if got, again := ID(), ID(); got != again || got == "sha256:unknown" {
 		t.Errorf("this executable is %s, then %s", got, again)
 	}
 }

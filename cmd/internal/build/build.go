@@ -1,4 +1,5 @@
-package app
+// Package build says which build of a program this is.
+package build
 
 import (
 	"crypto/sha256"
@@ -8,9 +9,9 @@ import (
 	"runtime/debug"
 )
 
-// buildID tells builds of this program apart: the revision it was built from, or a hash of the executable where none was
+// ID tells builds of this program apart: the revision it was built from, or a hash of the executable where none was
 // stamped (go run stamps none). A build from an edited tree has both: its revision alone would not tell it apart.
-func buildID() string {
+func ID() string {
 	var stamps []debug.BuildSetting
 	if info, ok := debug.ReadBuildInfo(); ok {
 		stamps = info.Settings
