@@ -343,6 +343,9 @@ func TestGroupsThatAreRefused(t *testing.T) {
 		for verb, err := range map[string]error{"list": listed, "purge": purged, "redrive": redriven} {
 			var invalid *queue.InvalidError
 			fine := verb == "redrive" && c.group == good
+			if fine && errors.Is(err, queue.ErrNoQueue) {
+				continue // it came as far as to look
+			}
 			if fine != (err == nil) || !fine && (!errors.As(err, &invalid) || invalid.Field != "group") {
 				t.Errorf("%s of %+v: %v", verb, c, err)
 			}

@@ -26,6 +26,8 @@ var whatKeys = map[string]string{
 	"errors": "the last failures as JSON, by the id of the job", "workers": "ids of workers, by the time in ms at which their heartbeat runs out",
 	"wake": "at most one token: someone look again", "stats": "counters", "meta": "layout, timing of heartbeats, who keeps time, paused, orders to workers",
 	"unique": "the job that holds a unique key, by the key", "cancelled": "ids of running jobs that are being cancelled",
+	"groups":      "how many jobs died of what, as JSON, by the id of the group",
+	"minutes":     "by how much counters grew in each minute of the last day, as JSON",
 	"trail":       "what people did by hand as JSON, the latest first",
 	"processing":  "what this worker has claimed, as <claim number>:<job id>",
 	"heartbeat":   "which worker lives, as JSON; it runs out if not renewed",
@@ -94,6 +96,26 @@ func (c *Client) lengths(ctx context.Context, k keys, names []string, types map[
 		used = append(used, u)
 	}
 	return used, nil
+}
+
+// ReadCommands are what one types behind redis-cli to see all that Redis knows of a job, each a line for a shell.
+func ReadCommands(i Info) []string {
+	k, id := keysOf(i.Queue), quoted(i.ID)
+	lines := []string{"HGET " + quoted(k.jobs()) + " " + id}
+	switch {
+	case i.State == Processing && i.Worker != "":
+		lines = append(lines, "LRANGE "+quoted(k.processing(i.Worker))+" 0 -1")
+	case i.State != Processing:
+		place := map[State]string{Scheduled: k.scheduled(), Dead: k.dead(), Done: k.done()}[i.State]
+		lines = append(lines, "ZSCORE "+quoted(place)+" "+id)
+	}
+	if i.Attempts > 0 {
+		lines = append(lines, "HGET "+quoted(k.attempts())+" "+id)
+	}
+	if len(i.Failures) > 0 {
+		lines = append(lines, "HGET "+quoted(k.errors())+" "+id)
+	}
+	return lines
 }
 
 // readOf is the command that reads a key, bounded where it may be long.

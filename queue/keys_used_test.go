@@ -21,6 +21,41 @@ func (r *rig) keysInUse(most int) (keys []queue.KeyInUse, more bool) {
 	return keys, more
 }
 
+// typed is what Redis answers to a line for a shell.
+func (r *rig) typed(line string) any {
+	r.Helper()
+	words, err := exec.Command("sh", "-c", "printf '%s\\n' "+line).Output()
+	if err != nil {
+		r.Fatal(err)
+	}
+	var args []any
+	for word := range strings.Lines(string(words)) {
+		args = append(args, strings.TrimSuffix(word, "\n"))
+	}
+	answer, err := r.raw.Do(r.Context(), args...).Result()
+	if err != nil {
+		r.Errorf("%s: %v", line, err)
+	}
+	return answer
+}
+
+// The lines that show a job are answered, whatever its state, and the first shows its record.
+func TestReadCommands(t *testing.T) {
+	r := newRig(t)
+	scattered(r)
+	for _, id := range []string{"waits", "runs", "dead000"} {
+		lines := queue.ReadCommands(r.get(id))
+		if len(lines) < 2 {
+			t.Errorf("%s: %q", id, lines)
+		}
+		for i, line := range lines {
+			if answer := fmt.Sprint(r.typed(line)); i == 0 && !strings.HasPrefix(answer, "{") || answer == "[]" {
+				t.Errorf("%s answers %s", line, answer)
+			}
+		}
+	}
+}
+
 // All keys of a busy queue are listed, each with what it is and how to read it, and nothing is changed.
 func TestKeysInUse(t *testing.T) {
 	r := newRig(t)
@@ -41,18 +76,7 @@ func TestKeysInUse(t *testing.T) {
 			t.Errorf("%+v", key)
 		}
 		equal(t, key.Key, r.raw.Type(t.Context(), key.Key).Val(), key.Type)
-		// The line is one for a shell, and Redis answers it.
-		words, err := exec.Command("sh", "-c", "printf '%s\\n' "+key.Read).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var args []any
-		for word := range strings.Lines(string(words)) {
-			args = append(args, strings.TrimSuffix(word, "\n"))
-		}
-		if err := r.raw.Do(t.Context(), args...).Err(); err != nil {
-			t.Errorf("%s: %v", key.Read, err)
-		}
+		r.typed(key.Read)
 	}
 	var want []string
 	for name := range before {

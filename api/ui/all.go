@@ -41,7 +41,7 @@ type allData struct {
 }
 
 const (
-	countPages = 10                     // of 1,000 jobs that one request looks at to count
+	countPages = 5                      // of 1,000 jobs that one request looks at to count
 	lastMoment = 200 * time.Millisecond // of a request: what is left for the trail and the answer
 )
 

@@ -40,8 +40,8 @@ type chartSpot struct {
 // The inside of a chart, in its own units.
 const (
 	chartWidth, chartHeight         = 640, 200
-	chartLeft, chartRight           = 52, 8
-	chartTop, chartBottom           = 10, 24
+	chartLeft, chartRight           = 68, 8
+	chartTop, chartBottom           = 10, 28
 	plotWidth, plotHeight   float64 = chartWidth - chartLeft - chartRight, chartHeight - chartTop - chartBottom
 )
 

@@ -11,8 +11,10 @@ import (
 // What live updates may cost.
 const (
 	pollEvery = 2 * time.Second
-	// pollBudget is how many commands a second the polls may send; where there are many queues and workers they come less often.
-	pollBudget = 10
+	// pollBudget is how many commands a second the polls may cost Redis, those within scripts counted: where there are many queues and
+	// workers they come less often, but every pollAtLeast.
+	pollBudget  = 15
+	pollAtLeast = 15 * time.Second
 	// maxListeners bounds what one process holds open.
 	maxListeners = 200
 )
@@ -116,9 +118,9 @@ func (h *hub) look(last *snapshot) *snapshot {
 	return s
 }
 
-// pace is how long to wait between polls. A poll asks for the names of the queues twice, three things of each queue and two of each
-// worker.
+// pace is how long to wait between polls. A poll asks for the names of the queues twice; each queue costs it the script overview with
+// what is in it, and two commands for its workers; each worker two more.
 func pace(queues, workers int) time.Duration {
-	commands := 2 + 3*queues + 2*workers
-	return max(pollEvery, time.Duration(commands)*time.Second/pollBudget)
+	commands := 2 + 16*queues + 2*workers
+	return min(max(pollEvery, time.Duration(commands)*time.Second/pollBudget), pollAtLeast)
 }

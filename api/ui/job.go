@@ -64,7 +64,7 @@ func (u *ui) job(v *visit) error {
 		return err // with an id, its record is one that cannot be read
 	}
 	now := time.Now()
-	d := jobData{Job: info, Steps: stepsOf(info, now), Facts: factsOf(info), Metadata: metadataOf(info), Commands: commandsOf(info), Here: jobURL(name, id)}
+	d := jobData{Job: info, Steps: stepsOf(info, now), Facts: factsOf(info), Metadata: metadataOf(info), Commands: queue.ReadCommands(info), Here: jobURL(name, id)}
 	d.Editable = pretty(info.Payload)
 	if d.Payload = d.Editable; len(d.Payload) > maxShown {
 		d.Payload, d.Cut = strings.ToValidUTF8(d.Payload[:maxShown], ""), true
@@ -170,31 +170,6 @@ func metaText(metadata map[string]string) string {
 	}
 	return string(text)
 }
-
-// commandsOf are lines that show the job in Redis, to be pasted into a shell.
-func commandsOf(info queue.Info) []string {
-	key := func(name string) string { return quote("punctual:{" + info.Queue + "}:" + name) }
-	id := quote(info.ID)
-	lines := []string{"redis-cli HGET " + key("jobs") + " " + id}
-	switch info.State {
-	case queue.Processing:
-		if info.Worker != "" {
-			lines = append(lines, "redis-cli LRANGE "+key("processing:"+info.Worker)+" 0 -1")
-		}
-	default:
-		lines = append(lines, "redis-cli ZSCORE "+key(string(info.State))+" "+id)
-	}
-	if info.Attempts > 0 {
-		lines = append(lines, "redis-cli HGET "+key("attempts")+" "+id)
-	}
-	if len(info.Failures) > 0 {
-		lines = append(lines, "redis-cli HGET "+key("errors")+" "+id)
-	}
-	return lines
-}
-
-// quote makes one word of a shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // edit answers POST /ui/edit: it changes what differs from the job as it is now.
 func (u *ui) edit(v *visit) error {

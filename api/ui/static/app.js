@@ -111,6 +111,21 @@
     open();
   }
 
+  // A notice is for once: it does not come again when the page is loaded anew.
+  const here = new URL(location.href);
+  if (here.searchParams.has("notice")) {
+    for (const name of ["notice", "n", "not", "more"]) here.searchParams.delete(name);
+    history.replaceState(null, "", here);
+  }
+
+  // The charts of the overview are made anew each minute, unless somebody is at its forms.
+  if (body.dataset.page === "overview") {
+    setInterval(() => {
+      const at = document.activeElement;
+      if (!document.hidden && (at === body || at === null || at.id === "main")) location.reload();
+    }, 60000);
+  }
+
   for (const form of all("form[data-select]")) {
     const boxes = [...form.querySelectorAll("input[name=id]")];
     const every = form.querySelector("[data-select-all]");

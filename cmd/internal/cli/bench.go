@@ -48,7 +48,8 @@ func (d *desk) benchCommand() *cobra.Command {
 		Long: "Measure this machine with this Redis in 10 s: how many jobs a second are enqueued one by one and in bulk, how many a worker\n" +
 			"of this process drains, and how late jobs with a due time of their own are claimed. It does so on a queue of its own,\n" +
 			"bench-…, and removes all of it at the end, and when it is interrupted. While it runs it keeps Redis busy, so others wait\n" +
-			"longer. The figures are of this moment; docs/en/Benchmarks.md has some with the method told.",
+			"longer. The figures are of this moment; docs/en/Benchmarks.md has some with the method told.\n" +
+			"--json prints one JSON object.",
 		Args: cobra.NoArgs,
 		RunE: d.runs(func(ctx context.Context, s *session) error {
 			b := &bench{session: s, queue: "bench-" + strings.ToLower(rand.Text()[:10])}
@@ -78,7 +79,7 @@ func (b *bench) run(ctx context.Context) (m measured, err error) {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchClean)
 		defer cancel()
 		if left := b.remove(clean); left != nil {
-			err = fmt.Errorf("queue %s could not be removed whole: remove the keys punctual:{%s}:* and its name in punctual:queues (%w)", b.queue, b.queue, left)
+			err = fmt.Errorf("queue %s could not be removed whole: \"punctual keys --queue %s\" lists the keys that are left (%w)", b.queue, b.queue, left)
 		}
 	}()
 	m = measured{Redis: b.settings.RedisHost, CPUs: runtime.NumCPU()}
