@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz mutants matrix faults soak bench vet fmt
+.PHONY: help run test fuzz mutants matrix faults soak bench screenshots vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -36,6 +36,9 @@ soak: ## random faults under load (make soak DURATION=1h SEED=7); an hour or mor
 
 bench: ## compare with Asynq and with the limit on an idle machine; writes docs/en/Benchmarks.md and its ja twin
 	@cd integration/bench && go run . -docs ../../docs
+
+screenshots: ## start all with jobs of every kind, and take pictures of the dashboard into docs/images/ui
+	@mkdir -p docs/images/ui && cd integration/browser && go test -count=1 -v -timeout 10m -run '^TestPictures$$' . -args -pictures ../../docs/images/ui
 
 vet: ## look for mistakes that compile
 	@go vet ./...

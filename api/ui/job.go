@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,6 +57,9 @@ func (u *ui) job(v *visit) error {
 		return queue.ErrNotFound // no job can be called so
 	}
 	info, err := u.Queue.Get(v.ctx, name, id)
+	if n := noticeOf(v.r.URL.Query()); n != nil && errors.Is(err, queue.ErrNotFound) { // what was done to it led here, and it has ended since
+		return v.back(jobsFilter{Queue: name, State: string(queue.Scheduled)}.URL(), *n)
+	}
 	if err != nil && info.ID == "" {
 		return err // with an id, its record is one that cannot be read
 	}
