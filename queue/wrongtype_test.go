@@ -125,6 +125,7 @@ var unread = map[string]string{
 	"leave heartbeat:w":     "DEL deletes it",
 	"leave control:w":       "DEL deletes it",
 	"reap groups":           "nothing dies",
+	"repair groups":         "nothing was dead, and nothing dies",
 	"reap control:w":        "DEL deletes it",
 	"reap heartbeat:w":      "it only asks whether it is there: alive",
 	"tidy heartbeat:w":      "it only asks when it runs out",
