@@ -178,6 +178,13 @@ var corpus = []damaged{
 	{code: "counters-differ", name: "done, kept and not counted", damage: cmd("HINCRBY", k("stats"), "done", -1), did: "adjusted is -1"},
 	{code: "counter-malformed", damage: cmd("HSET", k("stats"), "lost", "many"), id: "lost", did: "deleted: it counts from 0"},
 	{code: "counter-malformed", name: "negative, and compared", damage: cmd("HSET", k("stats"), "enqueued", -3), id: "enqueued", more: []string{"counters-differ"}},
+	{code: "group-malformed", damage: cmd("HSET", k("groups"), "0123456789abcdef", "junk"), id: "0123456789abcdef", did: "deleted: its jobs are in no group"},
+	{code: "group-malformed", name: "not an id", damage: cmd("HSET", k("groups"), "x", `{"type":"x","error":"x","jobs":1,"first":1,"last":1}`), id: "x"},
+	{code: "groups-differ", damage: cmd("HSET", k("groups"), "0123456789abcdef", `{"type":"x","error":"x","jobs":1,"first":1,"last":1}`), left: "groups-differ"},
+	{code: "groups-differ", name: "nothing is dead", damage: func(r *rig) {
+		equal(r, "redriven", r.client.Redrive(r.Context(), r.name, "gone"), nil)
+		r.do("HSET", k("groups"), "0123456789abcdef", `{"type":"x","error":"x","jobs":1,"first":1,"last":1}`)
+	}, did: "deleted: no job is dead", after: func(r *rig) { equal(r, "groups", r.do("EXISTS", k("groups")), any(int64(0))) }},
 	{code: "counters-differ", damage: cmd("HINCRBY", k("stats"), "enqueued", -2), did: "adjusted is 2",
 		after: func(r *rig) { equal(r, "enqueued is left alone", r.stat("enqueued"), 6) }},
 	{code: "key-wrong-type", damage: all(cmd("DEL", k("errors")), cmd("SET", k("errors"), "x")), left: "key-wrong-type"},

@@ -46,6 +46,8 @@ var verdicts = map[string]verdict{
 	"unique-malformed":       {SeverityError, false},
 	"unique-no-ttl":          {SeverityError, false},
 	"counter-malformed":      {SeverityWarn, true},
+	"group-malformed":        {SeverityWarn, true},
+	"groups-differ":          {SeverityWarn, true},
 	"counters-differ":        {SeverityWarn, true},
 	"key-wrong-type":         {SeverityError, false},
 	"key-unknown":            {SeverityWarn, false},

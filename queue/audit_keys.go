@@ -55,7 +55,7 @@ func (c *Client) QueuesWithKeys(ctx context.Context) ([]string, error) {
 func (k keys) types() map[string]string {
 	return map[string]string{k.jobs(): "hash", k.scheduled(): "zset", k.dead(): "zset", k.done(): "zset", k.attempts(): "hash",
 		k.errors(): "hash", k.workers(): "zset", k.wake(): "list", k.stats(): "hash", k.meta(): "hash",
-		k.unique(): "hash", k.cancelled(): "set", k.trail(): "list"}
+		k.unique(): "hash", k.cancelled(): "set", k.groups(): "hash", k.minutes(): "hash", k.trail(): "list"}
 }
 
 // walkTypes looks at the types of those keys. If one is wrong no script works, and nothing else can be said.

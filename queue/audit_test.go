@@ -179,9 +179,10 @@ func TestAuditReadsALittleAtATime(t *testing.T) {
 	for name := range stats["Commandstats"] {
 		seen[strings.TrimPrefix(name, "cmdstat_")] = true
 	}
-	for _, unbounded := range []string{"keys", "hgetall", "hkeys", "hvals", "smembers", "zrange", "zrangebyscore", "sort"} {
+	for _, unbounded := range []string{"keys", "hkeys", "hvals", "smembers", "zrange", "zrangebyscore", "sort"} {
 		equal(t, "the audit sends "+unbounded, seen[unbounded], false)
 	}
+	equal(t, "hgetall, of at most 500 groups", strings.HasPrefix(stats["Commandstats"]["cmdstat_hgetall"], "calls=1,"), true)
 	for _, used := range []string{"hscan", "zscan", "scan", "evalsha"} {
 		equal(t, "the audit sends "+used, seen[used], true)
 	}

@@ -36,7 +36,7 @@ func newAuditor(c *Client, queue string, o AuditOptions) *auditor {
 // be nowhere last, when it is known which lists there are.
 func (a *auditor) walk(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.walkNames, a.walkTypes, a.walkMeta, a.walkKeys, a.walkWorkers,
-		a.walkLists, a.walkJobs, a.walkSets, a.walkAttempts, a.walkErrors, a.walkUnique, a.walkCancelled, a.resolve, a.tally} {
+		a.walkLists, a.walkJobs, a.walkSets, a.walkAttempts, a.walkErrors, a.walkUnique, a.walkCancelled, a.walkGroups, a.resolve, a.tally} {
 		if err := step(ctx); err != nil || a.broken["*"] {
 			return err
 		}

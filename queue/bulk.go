@@ -35,12 +35,12 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 	if aboutToEnd(ctx) {
 		return moved, errors.Join(ErrUnavailable, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
-	g := glance{queue: queue, state: f.State, more: true}
+	g := glance{queue: queue, state: f.State, group: f.Group, more: true}
 	for g.more {
 		if moved.More = moved.Jobs == f.Limit || aboutToEnd(ctx); moved.More {
 			return moved, nil
 		}
-		if g.most = mostSeen; f.Type == "" && f.Subject == "" && f.MinAge == 0 {
+		if g.most = mostSeen; f.Type == "" && f.Subject == "" && f.Group == "" && f.MinAge == 0 {
 			g.most = min(g.most, f.Limit-moved.Jobs)
 		}
 		some, err := c.glance(ctx, &g)
@@ -64,6 +64,7 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 				return moved, err
 			}
 		}
+		moved.Seen += g.passOver()
 	}
 	return moved, nil
 }
@@ -79,7 +80,7 @@ func (f Filter) check(queue string) error {
 	case f.Limit < 1 || f.Limit > 100_000:
 		return &InvalidError{"limit", "must be between 1 and 100000"}
 	}
-	return nil
+	return checkGroup(f.Group, f.State)
 }
 
 // batch takes up to most jobs that match from the front of some, and says how many it has looked at, and whether none behind can match.

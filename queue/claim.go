@@ -38,7 +38,7 @@ func (l *Link) claimCall(worker string, number int64, n int, lease time.Duration
 	k := l.keys
 	return &call{script: claimScript,
 		keys: []string{k.scheduled(), k.processing(worker), k.jobs(), k.attempts(), k.workers(), k.meta(), k.wake(), k.dead(),
-			k.errors(), k.stats(), k.unique()},
+			k.errors(), k.stats(), k.unique(), k.groups()},
 		args: []any{worker, number, min(n, ClaimLimit), lease.Milliseconds()}}
 }
 

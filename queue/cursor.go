@@ -34,7 +34,11 @@ func (l Listing) cursor(queue string, at position) string {
 // sum tells listings and positions apart. It is no signature: whoever makes one up sees the same listing from another place.
 func (l Listing) sum(queue string, at position) string {
 	var all strings.Builder
-	for _, word := range []string{queue, string(l.State), l.Type, l.Subject, l.Text, strconv.FormatBool(l.Newest), at.worker, at.score, at.id} {
+	words := []string{queue, string(l.State), l.Type, l.Subject, l.Text, strconv.FormatBool(l.Newest), at.worker, at.score, at.id}
+	if l.Group != "" { // the others have been given out without
+		words = append(words, l.Group)
+	}
+	for _, word := range words {
 		fmt.Fprintf(&all, "%d:%s", len(word), word)
 	}
 	sum := sha256.Sum256([]byte(all.String()))

@@ -38,6 +38,37 @@ var verbScenarios = []scenario{
 		}
 		equal(r, "jobs", r.do("EXISTS", k("jobs")), any(int64(0)))
 	}},
+	{"groups", func(r *rig) {
+		r.register("w")
+		r.die("mail", "a 1", "b", "a 2", "c", "c")
+	}, func(r *rig, _ bool) {
+		a, _ := groupOf("mail", "a #")
+		c, _ := groupOf("mail", "c")
+		equal(r, "listed", len(r.list(queue.Listing{State: queue.Dead, Group: a}).Jobs), 2)
+		moved, err := r.client.RedriveAll(r.Context(), r.name, queue.Filter{Group: a})
+		equal(r, "redriven", moved.Jobs, 2)
+		equal(r, "error", err, nil)
+		moved, err = r.client.Purge(r.Context(), r.name, queue.Filter{Group: c, Limit: 1})
+		equal(r, "purged", moved.Jobs, 1)
+		equal(r, "error", err, nil)
+		equal(r, "counted", r.sizes(), map[string]int{"": 0, "b": 1, "c": 1})
+		_, err = r.link.Trim(r.Context(), 0, time.Hour, 0)
+		equal(r, "error", err, nil)
+		equal(r, "left", r.do("EXISTS", k("groups")), any(int64(0)))
+	}},
+	{"minutes", func(r *rig) { r.register("w"); r.putNow(2); r.ago(3) }, func(r *rig, _ bool) {
+		if _, err := r.beat("w", false); err != nil {
+			r.Error(err)
+		}
+		r.take("w", 2)
+		grown := map[string]int64{}
+		for _, m := range r.minutes(9) {
+			for name, n := range m.Counters {
+				grown[name] += n
+			}
+		}
+		equal(r, "growth", grown, map[string]int64{"enqueued": 2, "claimed": 2})
+	}},
 	{"edit", func(r *rig) { r.put(queue.NewJob{ID: "a", Delay: time.Hour}) }, func(r *rig, _ bool) {
 		if _, err := r.client.Edit(r.Context(), r.name, "a", queue.Changes{Payload: []byte("7")}); err != nil {
 			r.Error(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -57,7 +58,16 @@ func (c *Client) Tidy(ctx context.Context, queue, what, name, value string) ([]s
 
 // RedriveOf runs the script redrive on one job, if it died then, and returns its reply; PurgeOf purge on ids and scores; EditOf edit.
 func (c *Client) RedriveOf(ctx context.Context, queue, id, score string) ([]string, error) {
-	return c.askOne(ctx, redriveCall(keysOf(queue), []sighted{{position: position{id: id, score: score}}}))
+	return c.askOne(ctx, redriveCall(keysOf(queue), "", []sighted{{position: position{id: id, score: score}}}))
+}
+
+// RedriveIn and PurgeIn are the same of one dead job, if it is in that group.
+func (c *Client) RedriveIn(ctx context.Context, queue, group, id, score string) ([]string, error) {
+	return c.askOne(ctx, redriveCall(keysOf(queue), group, []sighted{{position: position{id: id, score: score}}}))
+}
+
+func (c *Client) PurgeIn(ctx context.Context, queue, group, id, score string) ([]string, error) {
+	return c.askOne(ctx, purgeCall(keysOf(queue), Dead, group, []sighted{{position: position{id: id, score: score}}}))
 }
 
 func (c *Client) PurgeOf(ctx context.Context, queue string, state State, pairs ...string) ([]string, error) {
@@ -65,7 +75,7 @@ func (c *Client) PurgeOf(ctx context.Context, queue string, state State, pairs .
 	for pair := range slices.Chunk(pairs, 2) {
 		jobs = append(jobs, sighted{position: position{id: pair[0], score: pair[1]}})
 	}
-	return c.askOne(ctx, purgeCall(keysOf(queue), state, jobs))
+	return c.askOne(ctx, purgeCall(keysOf(queue), state, "", jobs))
 }
 
 func (c *Client) EditOf(ctx context.Context, queue, id, was, record string) ([]string, error) {
@@ -138,3 +148,14 @@ func ScriptSources() map[string]string {
 
 // SlowScripts reads a slow log.
 var SlowScripts = slowScripts
+
+// KeysWithoutMeaning are those keys of every queue of which KeysInUse could not say what they are.
+func KeysWithoutMeaning() (unknown []string) {
+	k := keysOf("q")
+	for key := range k.types() {
+		if name := strings.TrimPrefix(key, k.prefix); whatKeys[name] == "" {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}

@@ -66,7 +66,7 @@ func (c *Client) Observe(ctx context.Context, queue string, t Timing) (Pulse, er
 
 func heartbeatCall(k keys, mode, worker, info string, t Timing) *call {
 	return &call{script: heartbeatScript,
-		keys: []string{k.heartbeat(worker), k.workers(), k.meta(), k.processing(worker), k.scheduled(), k.cancelled()},
+		keys: []string{k.heartbeat(worker), k.workers(), k.meta(), k.processing(worker), k.scheduled(), k.cancelled(), k.stats(), k.minutes()},
 		args: []any{mode, worker, info, t.Interval.Milliseconds(), t.TTL.Milliseconds(), LayoutVersion}}
 }
 

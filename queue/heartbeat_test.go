@@ -37,7 +37,7 @@ func TestHeartbeatRegistersAWorker(t *testing.T) {
 		[]redis.Z{{Member: "w", Score: float64(now + timing.TTL.Milliseconds())}})
 	equal(t, "registry has no TTL", r.raw.TTL(t.Context(), r.key("workers")).Val(), time.Duration(-1))
 	equal(t, "meta", r.raw.HGetAll(t.Context(), r.key("meta")).Val(), map[string]string{
-		"layout": "1", "interval": "60000", "ttl": "300000", "window_start": fmt.Sprint(now), "window_seen": fmt.Sprint(now)})
+		"layout": "1", "interval": "60000", "ttl": "300000", "window_start": fmt.Sprint(now), "window_seen": fmt.Sprint(now), "minute": fmt.Sprint(now / 60_000)})
 	queues, err := r.client.Queues(t.Context())
 	if err != nil || !slices.Contains(queues, r.name) {
 		t.Errorf("queues: %v, %v", queues, err)
@@ -96,9 +96,9 @@ func TestHeartbeatObserveRegistersNobody(t *testing.T) {
 	if err != nil || pulse.Overdue != "" {
 		t.Fatalf("%+v, %v", pulse, err)
 	}
-	now := fmt.Sprint(pulse.Now.UnixMilli())
+	now, minute := fmt.Sprint(pulse.Now.UnixMilli()), fmt.Sprint(pulse.Now.UnixMilli()/60_000)
 	equal(t, "all keys", r.everything(), map[string]any{"meta": map[string]string{
-		"layout": "1", "interval": "60000", "ttl": "300000", "window_start": now, "window_seen": now}})
+		"layout": "1", "interval": "60000", "ttl": "300000", "window_start": now, "window_seen": now, "minute": minute}, "minutes": map[string]string{"last": ""}})
 }
 
 func TestHeartbeatRefusesAnotherTiming(t *testing.T) {

@@ -36,13 +36,15 @@ func (k keys) errors() string    { return k.prefix + "errors" }    // HASH   id 
 func (k keys) workers() string   { return k.prefix + "workers" }   // ZSET   worker id, scored by when its heartbeat runs out; no TTL
 func (k keys) wake() string      { return k.prefix + "wake" }      // LIST   at most one token: "someone look again"
 func (k keys) stats() string     { return k.prefix + "stats" }     // HASH   counters, written by the script that makes the move
+func (k keys) groups() string    { return k.prefix + "groups" }    // HASH   id of a group of the dead → type, error, jobs, first, last, as JSON
+func (k keys) minutes() string   { return k.prefix + "minutes" }   // HASH   minute of the day → minute since 1970, and by how much each counter grew; last → what they were
 func (k keys) unique() string    { return k.prefix + "unique" }    // HASH   unique key → id of the job that holds it until its start or end
 
 // trail is a LIST of what people did by hand, each as JSON, the latest first; the last 1,000.
 func (k keys) trail() string { return k.prefix + "trail" }
 
 // meta is a HASH: layout (version), interval and ttl (ms) of heartbeats, window_start and window_seen (ms) of the
-// observation window, reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms),
+// observation window, minute (since 1970, of the last heartbeat), reaping:<worker>, timekeeper (worker), timekeeper_due and timekeeper_until (ms),
 // paused (1), order:<worker> (quiet or stop).
 func (k keys) meta() string { return k.prefix + "meta" }
 

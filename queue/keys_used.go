@@ -26,6 +26,8 @@ var whatKeys = map[string]string{
 	"errors": "the last failures as JSON, by the id of the job", "workers": "ids of workers, by the time in ms at which their heartbeat runs out",
 	"wake": "at most one token: someone look again", "stats": "counters", "meta": "layout, timing of heartbeats, who keeps time, paused, orders to workers",
 	"unique": "the job that holds a unique key, by the key", "cancelled": "ids of running jobs that are being cancelled",
+	"groups":      "kinds of errors of which jobs died, by the id of the group, as JSON",
+	"minutes":     "by how much the counters grew in each minute of the day",
 	"trail":       "what people did by hand as JSON, the latest first",
 	"processing":  "what this worker has claimed, as <claim number>:<job id>",
 	"heartbeat":   "which worker lives, as JSON; it runs out if not renewed",

@@ -40,27 +40,31 @@ func (c *Client) List(ctx context.Context, queue string, l Listing) (page Page, 
 	if err := l.check(queue); err != nil {
 		return page, err
 	}
-	g := glance{queue: queue, state: l.State, newest: l.Newest}
+	g := glance{queue: queue, state: l.State, group: l.Group, newest: l.Newest}
 	if g.at, err = l.position(queue); err != nil {
 		return page, err
 	}
 	for seen, size := 0, 0; ; {
-		if g.most = mostSeen - seen; l.Type == "" && l.Subject == "" && l.Text == "" {
+		if g.most = mostSeen - seen; l.Type == "" && l.Subject == "" && l.Text == "" && l.Group == "" {
 			g.most = min(g.most, l.Limit-len(page.Jobs))
 		}
 		some, err := c.glance(ctx, &g)
 		if err != nil {
 			return Page{}, err
 		}
+		left := 0
 		for i, s := range some {
 			g.at, size, seen = s.position, size+len(s.record), seen+1
 			if info := s.info(queue, l.State); l.matches(&info) {
 				page.Jobs = append(page.Jobs, info)
 			}
 			if len(page.Jobs) == l.Limit {
-				g.more = g.more || i+1 < len(some)
+				left = len(some) - i - 1
 				break
 			}
+		}
+		if g.more = g.more || left > 0; left == 0 {
+			seen += g.passOver()
 		}
 		if g.more && (len(page.Jobs) == l.Limit || seen == mostSeen || size >= mostBytes) {
 			page.Next = l.cursor(queue, g.at)
@@ -83,7 +87,7 @@ func (l Listing) check(queue string) error {
 	case l.Limit < 1 || l.Limit > mostSeen:
 		return &InvalidError{"limit", "must be between 1 and 1000"}
 	}
-	return nil
+	return checkGroup(l.Group, l.State)
 }
 
 func (l Listing) matches(i *Info) bool {
@@ -114,12 +118,23 @@ func (s *sighted) info(queue string, state State) Info {
 type glance struct {
 	queue  string
 	state  State
+	group  string
 	newest bool
 	at     position
 	most   int
 
-	now  int64 // ms by the clock of Redis
-	more bool  // there is more behind
+	now    int64    // ms by the clock of Redis
+	more   bool     // there is more behind
+	others int      // how many were looked at that are not in the group
+	last   position // where the last that was looked at stands
+}
+
+// passOver goes on behind all that were looked at, and returns how many of these were not wanted.
+func (g *glance) passOver() (others int) {
+	if g.others > 0 {
+		g.at = g.last
+	}
+	return g.others
 }
 
 func (c *Client) glance(ctx context.Context, g *glance) ([]sighted, error) {
@@ -180,8 +195,8 @@ func (c *Client) glanceAt(ctx context.Context, k keys, g *glance, workers []stri
 	if g.newest {
 		order = "newest"
 	}
-	words, err := c.look(ctx, &call{script: listScript, keys: append([]string{k.jobs(), k.attempts(), k.cancelled()}, places...),
-		args: []any{string(g.state), order, g.most, g.at.score, g.at.id}})
+	words, err := c.look(ctx, &call{script: listScript, keys: append([]string{k.jobs(), k.attempts(), k.cancelled(), k.errors()}, places...),
+		args: []any{string(g.state), order, g.most, g.at.score, g.at.id, g.group}})
 	if err != nil {
 		return nil, err
 	}
@@ -189,12 +204,12 @@ func (c *Client) glanceAt(ctx context.Context, k keys, g *glance, workers []stri
 	if g.state == Processing {
 		width = 6
 	}
-	if len(words) < 3 || (len(words)-3)%width != 0 || words[0] != "ok" {
+	if len(words) < 6 || (len(words)-6)%width != 0 || words[0] != "ok" {
 		return nil, fmt.Errorf("%w: script list answered %d words", ErrUnavailable, len(words))
 	}
-	g.now, g.more = millis(words[1]), words[2] == "1" && len(words) > 3
-	all := make([]sighted, 0, len(words)/width)
-	for w := range slices.Chunk(words[3:], width) {
+	g.now, g.last = millis(words[1]), position{score: words[4], id: words[5]}
+	looked, all := int(millis(words[3])), make([]sighted, 0, len(words)/width)
+	for w := range slices.Chunk(words[6:], width) {
 		s := sighted{position: position{id: w[0], score: w[1]}, record: w[2], attempts: w[3]}
 		if width == 6 {
 			s.cancelled = w[4] == "1"
@@ -204,5 +219,7 @@ func (c *Client) glanceAt(ctx context.Context, k keys, g *glance, workers []stri
 		}
 		all = append(all, s)
 	}
+	g.others = max(0, looked-len(all))
+	g.more = words[2] == "1" && looked > 0
 	return all, nil
 }

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,7 @@ func (m *model) heartbeat(id string, first bool) queue.Pulse {
 		m.meta["window_start"] = strconv.FormatInt(now, 10)
 	}
 	m.meta["window_seen"] = strconv.FormatInt(now, 10)
+	m.turn(strconv.FormatInt(now/60_000, 10))
 	order := m.meta["order:"+id]
 	if until, _ := strconv.ParseInt(m.meta["timekeeper_until"], 10, 64); m.meta["timekeeper"] == id && until >= now && order == "" {
 		m.meta["timekeeper_until"] = strconv.FormatInt(now+timing.KeeperLease().Milliseconds(), 10)
@@ -59,6 +61,36 @@ func (m *model) heartbeat(id string, first bool) queue.Pulse {
 		m.Errorf("next due %v, want %v", pulse.NextDue, due)
 	}
 	return pulse
+}
+
+// turn is what the first heartbeat of a minute keeps: what the counters are, and by how much they grew in the minute before.
+func (m *model) turn(minute string) {
+	before := m.meta["minute"]
+	if before == minute {
+		return
+	}
+	m.meta["minute"] = minute
+	var counters []string
+	grown := []string{before}
+	for name, n := range m.stats {
+		if n > 0 {
+			counters = append(counters, fmt.Sprintf("%s=%d", name, n))
+		}
+		if more := n - m.counted[name]; more > 0 {
+			grown = append(grown, fmt.Sprintf("%s=%d", name, more))
+		}
+	}
+	m.minutes["last"], m.counted = sorted(counters), maps.Clone(m.stats)
+	if n, err := strconv.Atoi(before); err == nil && len(grown) > 1 {
+		m.minutes[strconv.Itoa(n%1440)] = sorted(grown)
+	}
+}
+
+// minutePasses has another hand say that the last heartbeat was minutes ago.
+func (m *model) minutePasses() {
+	n, _ := strconv.Atoi(m.meta["minute"])
+	m.meta["minute"] = strconv.Itoa(n - m.number("minutes", 1, 3))
+	m.aside(func() { m.do("HSET", k("meta"), "minute", m.meta["minute"]) })
 }
 
 func (m *model) renew() {
@@ -214,6 +246,7 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 		if reason == "" && j.expires && attempts == 0 && now > j.at+1000 {
 			m.failed(id, queue.Failure{Error: "expired: not started within 1 s of its due time", Worker: w}, int64(now), int64(now))
 			j.state, j.at = queue.Dead, m.learn("dead", id, int64(now), int64(now))
+			m.joined(id)
 			m.stats["dead"]++
 			m.stats["expired"]++
 			continue
@@ -228,6 +261,7 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 			m.Fatalf("claimed %+v, want %s next", got, j.element)
 		}
 		begun++
+		m.stats[lateField(int(now-j.at))]++
 	}
 	m.stats["claimed"] += begun
 	equal(m.rig, "claimed", len(got), begun)

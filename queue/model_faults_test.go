@@ -94,7 +94,7 @@ func (m *model) wrongKind() {
 			m.known["settle"] = true
 			return m.rig.exchange(w, 0, queue.Result{Element: "1:x", Outcome: queue.OutcomeRetry}).SettleErr
 		}},
-		{"workers meta processing scheduled cancelled", func() error { _, err := m.beat(w, false); return err }},
+		{"workers meta processing scheduled cancelled stats minutes", func() error { _, err := m.beat(w, false); return err }},
 		{"workers meta processing scheduled wake", func() error { _, err := m.link.Leave(m.Context(), w); return err }},
 		{"scheduled jobs attempts errors unique dead done cancelled stats workers processing", func() error {
 			_, err := m.client.Cancel(m.Context(), m.name, "nobody")
@@ -103,18 +103,20 @@ func (m *model) wrongKind() {
 		{"workers meta scheduled wake", func() error { return m.client.OrderIn(m.Context(), m.name, w, queue.OrderQuiet) }},
 		{"meta scheduled wake", func() error { _, err := m.client.Pause(m.Context(), m.name); return err }},
 		{"workers", func() error { _, err := m.link.Reap(m.Context(), w); return err }},
+		{"groups dead", func() error { _, _, err := m.client.DeadGroups(m.Context(), m.name); return err }},
+		{"minutes stats meta", func() error { _, err := m.client.Minutes(m.Context(), m.name, 9); return err }},
 		{"dead done", func() error { _, err := m.link.Trim(m.Context(), 0, 0, 0); return err }},
 		{"wake", func() error { return m.link.PassOn(m.Context()) }},
 		{"jobs scheduled dead done wake", func() error {
 			_, err := m.client.Reschedule(m.Context(), m.name, "nobody", queue.When{})
 			return err
 		}},
-		{"dead scheduled done jobs attempts wake", func() error { return m.client.Redrive(m.Context(), m.name, "nobody") }},
+		{"dead scheduled done jobs attempts errors wake", func() error { return m.client.Redrive(m.Context(), m.name, "nobody") }},
 		{"dead jobs attempts errors unique", func() error {
 			_, err := m.client.PurgeOf(m.Context(), m.name, queue.Dead, "nobody", "1")
 			return err
 		}},
-		{"jobs attempts cancelled dead", func() error { return listAll(m.rig, queue.Dead) }},
+		{"jobs attempts cancelled errors dead", func() error { return listAll(m.rig, queue.Dead) }},
 	}
 	c := pick(m, "call", calls)
 	key := k(pick(m, "key", strings.Fields(c.keys)))

@@ -52,6 +52,9 @@ func (m *model) settled(w string, results []queue.Result, claimFollows bool, bef
 			m.unreadable(id, reason, failure, before, after)
 			j.attempts = attempts // settle leaves them
 		default:
+			if r.Failure == nil && outcome == queue.OutcomeDead {
+				r.Failure = &queue.Failure{Error: "no reason was told", Worker: w}
+			}
 			if r.Failure != nil {
 				m.failed(id, *r.Failure, before, after)
 			}
@@ -72,6 +75,7 @@ func (m *model) moved(j *modelJob, outcome queue.Outcome, id string, r queue.Res
 	switch outcome {
 	case queue.OutcomeDead:
 		j.state, j.at = queue.Dead, m.learn("dead", id, before, after)
+		m.joined(id)
 		m.stats["dead"]++
 	case queue.OutcomeRetry:
 		delay := r.Delay.Milliseconds()
@@ -111,6 +115,7 @@ func (m *model) unreadable(id, reason string, failure queue.Failure, least, most
 	}
 	m.failed(id, failure, least, most)
 	j.state, j.element, j.at = queue.Dead, "", m.learn("dead", id, least, most)
+	m.joined(id)
 	m.stats["dead"]++
 	m.stats["corrupt"]++
 }
@@ -237,7 +242,9 @@ func (m *model) bury(w string) {
 			first = min(first, j.at)
 		}
 		j.element = ""
-		m.failed(id, failure, before, after)
+		if m.failed(id, failure, before, after); j.state == queue.Dead {
+			m.joined(id)
+		}
 	}
 	equal(m.rig, "reaped", got, want)
 	kept := m.meta["timekeeper"] == w
@@ -266,6 +273,7 @@ func (m *model) trim() {
 	}
 	m.stats["done_trimmed"] += dropDone
 	for _, id := range dead[:drop] {
+		m.parted(id)
 		delete(m.jobs, id)
 	}
 	m.stats["dead_trimmed"] += drop

@@ -23,8 +23,11 @@ type model struct {
 	jobs    map[string]*modelJob
 	workers map[string]*modelWorker
 	stats   map[string]int
+	counted map[string]int // what stats were at the turn of the minute
 	meta    map[string]string
-	known   map[string]bool // settle and claim, as far as Redis knows them: their order depends on it
+	groups  map[string]*modelGroup // of the dead
+	minutes map[string]string      // with their words sorted
+	known   map[string]bool        // settle and claim, as far as Redis knows them: their order depends on it
 	token   bool
 	full    bool
 	past    []string // elements that were settled or reaped
@@ -42,6 +45,12 @@ type modelJob struct {
 	errors   string
 	element  string
 	ending   bool // it is being cancelled
+}
+
+type modelGroup struct {
+	kind, common string
+	jobs         int
+	first, last  float64
 }
 
 type modelWorker struct {
@@ -114,6 +123,39 @@ func (m *model) failed(id string, want queue.Failure, least, most int64) {
 	m.jobs[id].errors = text
 }
 
+// joined is that a job that has just died was counted in its group, which the newest of its failures alone names.
+func (m *model) joined(id string) {
+	j := m.jobs[id]
+	var failures []struct{ Error, Group string }
+	if err := json.Unmarshal([]byte(j.errors), &failures); err != nil || len(failures) == 0 {
+		m.Fatalf("errors of %s, which is dead: %q, %v", id, j.errors, err)
+	}
+	record := struct{ Type string }{"unreadable"}
+	_ = json.Unmarshal([]byte(j.record), &record)
+	group, common := groupOf(record.Type, failures[0].Error)
+	for i, f := range failures {
+		equal(m.rig, fmt.Sprint("group in failure ", i), f.Group, map[bool]string{true: group}[i == 0])
+	}
+	g := m.groups[group]
+	if g == nil {
+		g = &modelGroup{kind: record.Type, common: common, first: j.at}
+		m.groups[group] = g
+	}
+	g.jobs, g.last = g.jobs+1, j.at
+}
+
+// parted is that a job is dead no more.
+func (m *model) parted(id string) {
+	var failures []struct{ Group string }
+	if err := json.Unmarshal([]byte(m.jobs[id].errors), &failures); err != nil || len(failures) == 0 {
+		m.Fatalf("errors of %s, which was dead: %q, %v", id, m.jobs[id].errors, err)
+	}
+	g := m.groups[failures[0].Group]
+	if g.jobs--; g.jobs == 0 {
+		delete(m.groups, failures[0].Group)
+	}
+}
+
 // entombed learns the record that took the place of one that could not be read.
 func (m *model) entombed(id, reason string) {
 	text := m.raw.HGet(m.Context(), m.key("jobs"), id).Val()
@@ -150,6 +192,17 @@ func (m *model) compare() {
 	hash("attempts", attempts)
 	hash("errors", failures)
 	hash("meta", m.meta)
+	groups := map[string]string{}
+	for id, g := range m.groups {
+		groups[id] = fmt.Sprintf(`{"type":%q,"error":%q,"jobs":%d,"first":%s,"last":%s}`, g.kind, g.common, g.jobs, ms(g.first), ms(g.last))
+	}
+	hash("groups", groups)
+	hash("minutes", m.minutes)
+	if ring, ok := got["minutes"].(map[string]string); ok {
+		for minute, text := range ring {
+			ring[minute] = sorted(strings.Fields(text))
+		}
+	}
 	stats := map[string]string{}
 	for name, n := range m.stats {
 		if n > 0 {
@@ -202,5 +255,7 @@ func (m *model) compare() {
 		m.Errorf("%s is not there, want %v", name, value)
 	}
 }
+
+func sorted(words []string) string { slices.Sort(words); return strings.Join(words, " ") }
 
 func ms(n float64) string { return fmt.Sprintf("%.0f", n) }

@@ -50,6 +50,7 @@ func TestModel(t *testing.T) {
 			"keeper's lease ends": act(m.leaseEnds), "reschedule": act(m.rescheduleOne), "redrive": act(m.redriveOne),
 			"redrive all": act(m.redriveAll), "purge": act(m.purge), "edit": act(m.editOne), "list": act(m.listed),
 			"cancel": act(m.cancel), "cancel more": act(m.cancel), "order": act(m.order), "listen": act(m.listen), "pause": act(m.pause),
+			"a minute passes": act(m.minutePasses),
 		})
 	})
 	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed",
@@ -89,7 +90,7 @@ func newModel(t *testing.T, rt *rapid.T, s *redistest.Server) *model {
 	}
 	r.forgetScripts()
 	return &model{rig: r, t: b, jobs: map[string]*modelJob{}, workers: map[string]*modelWorker{}, stats: map[string]int{},
-		meta: map[string]string{}, known: map[string]bool{}}
+		meta: map[string]string{}, groups: map[string]*modelGroup{}, minutes: map[string]string{}, known: map[string]bool{}}
 }
 
 // end leaves nothing behind, for spoiled records would break the conservation rule.

@@ -89,6 +89,7 @@ func (m *model) redriveOne() {
 }
 
 func (m *model) redriven(id string, before int64) {
+	m.parted(id)
 	j := m.jobs[id]
 	j.state, j.attempts, j.at = queue.Scheduled, "", m.learn("scheduled", id, before, m.now())
 	m.stats["redriven"]++
@@ -127,6 +128,9 @@ func (m *model) purge() {
 		m.Fatalf("purged %+v of %d, at most %d (%v)", moved, len(ids), limit, err)
 	}
 	for _, id := range ids[:moved.Jobs] {
+		if state == queue.Dead {
+			m.parted(id)
+		}
 		delete(m.jobs, id)
 	}
 	m.stats["purged_"+string(state)] += moved.Jobs

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -104,7 +105,7 @@ func overviewOf(queue string, words []string) (Overview, error) {
 		o.NextDue = time.UnixMilli(millis(words[8]))
 	}
 	for i := 11; i+1 < len(words); i += 2 {
-		if n, err := strconv.ParseInt(words[i+1], 10, 64); err == nil {
+		if n, err := strconv.ParseInt(words[i+1], 10, 64); err == nil && !strings.HasPrefix(words[i], latenessPrefix) {
 			o.Counters[words[i]] = n
 		}
 	}

@@ -14,12 +14,13 @@ func (c *Client) Purge(ctx context.Context, queue string, f Filter) (Moved, erro
 	if f.State != Dead && f.State != Scheduled && f.State != Done {
 		return Moved{}, &InvalidError{"state", "must be dead, scheduled or done: cancel ends one that is processing"}
 	}
-	return c.bulk(ctx, queue, f, verb{OpPurge, "purged", func(k keys, jobs []sighted) *call { return purgeCall(k, f.State, jobs) }})
+	return c.bulk(ctx, queue, f, verb{OpPurge, "purged", func(k keys, jobs []sighted) *call { return purgeCall(k, f.State, f.Group, jobs) }})
 }
 
-func purgeCall(k keys, state State, jobs []sighted) *call {
+func purgeCall(k keys, state State, group string, jobs []sighted) *call {
 	place := map[State]string{Dead: k.dead(), Scheduled: k.scheduled(), Done: k.done()}[state]
-	x := &call{script: purgeScript, keys: []string{place, k.jobs(), k.attempts(), k.errors(), k.unique(), k.stats()}, args: []any{string(state)}}
+	x := &call{script: purgeScript, args: []any{string(state), group},
+		keys: []string{place, k.jobs(), k.attempts(), k.errors(), k.unique(), k.stats(), k.groups()}}
 	for _, s := range jobs {
 		x.args = append(x.args, s.id, s.score)
 	}

@@ -45,7 +45,7 @@ func (l *Link) Reap(ctx context.Context, victim string) (Reaped, error) {
 func reapCall(k keys, victim string) *call {
 	return &call{script: reapScript,
 		keys: []string{k.processing(victim), k.heartbeat(victim), k.workers(), k.meta(), k.jobs(), k.scheduled(), k.dead(),
-			k.attempts(), k.errors(), k.wake(), k.stats(), k.unique(), k.cancelled(), k.control(victim)},
+			k.attempts(), k.errors(), k.wake(), k.stats(), k.unique(), k.cancelled(), k.control(victim), k.groups()},
 		args: []any{victim, rand.Int32(), reapJitter.Milliseconds(), DefaultMaxRetry}}
 }
 

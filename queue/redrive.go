@@ -32,7 +32,7 @@ func (c *Client) Redrive(ctx context.Context, queue, id string) error {
 		return errQueueName
 	}
 	tell := c.telling(Event{Op: OpRedrive, Queue: queue, ID: id})
-	words, err := c.change(ctx, queue, redriveCall(keysOf(queue), []sighted{{position: position{id: id}}}))
+	words, err := c.change(ctx, queue, redriveCall(keysOf(queue), "", []sighted{{position: position{id: id}}}))
 	switch {
 	case err != nil:
 	case len(words) != 3 || words[0] != "ok":
@@ -48,8 +48,9 @@ func (c *Client) Redrive(ctx context.Context, queue, id string) error {
 	return nil
 }
 
-func redriveCall(k keys, jobs []sighted) *call {
-	x := &call{script: redriveScript, keys: []string{k.dead(), k.scheduled(), k.done(), k.jobs(), k.attempts(), k.wake(), k.stats()}}
+func redriveCall(k keys, group string, jobs []sighted) *call {
+	x := &call{script: redriveScript, args: []any{group},
+		keys: []string{k.dead(), k.scheduled(), k.done(), k.jobs(), k.attempts(), k.errors(), k.wake(), k.stats(), k.groups()}}
 	for _, s := range jobs {
 		x.args = append(x.args, s.id, s.score)
 	}
@@ -63,5 +64,5 @@ func (c *Client) RedriveAll(ctx context.Context, queue string, f Filter) (Moved,
 		return Moved{}, &InvalidError{"state", "must be dead: no other job is redriven"}
 	}
 	f.State = Dead
-	return c.bulk(ctx, queue, f, verb{OpRedrive, "redriven", redriveCall})
+	return c.bulk(ctx, queue, f, verb{OpRedrive, "redriven", func(k keys, jobs []sighted) *call { return redriveCall(k, f.Group, jobs) }})
 }

@@ -101,7 +101,8 @@ func (a *auditor) repair(ctx context.Context, f *Finding) ([]string, error) {
 
 func repairCall(k keys, id, unreadable string, workers []string) *call {
 	x := &call{script: repairScript,
-		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.done(), k.attempts(), k.errors(), k.workers(), k.wake(), k.stats(), k.unique()},
+		keys: []string{k.jobs(), k.scheduled(), k.dead(), k.done(), k.attempts(), k.errors(), k.workers(), k.wake(), k.stats(), k.unique(),
+			k.groups()},
 		args: []any{id, unreadable, DefaultMaxRetry}}
 	for _, w := range workers {
 		x.keys = append(x.keys, k.processing(w))

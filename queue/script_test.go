@@ -51,6 +51,8 @@ func TestForgottenScripts(t *testing.T) {
 			return err
 		},
 		"list":     func() error { return listAll(r, queue.Scheduled) },
+		"groups":   func() error { _, _, err := r.client.DeadGroups(t.Context(), r.name); return err },
+		"minutes":  func() error { _, err := r.client.Minutes(t.Context(), r.name, 9); return err },
 		"overview": func() error { _, err := r.client.Overview(t.Context(), r.name); return err },
 		"forget": func() error {
 			if err := r.client.Forget(t.Context(), r.name); !errors.Is(err, queue.ErrInUse) {

@@ -66,7 +66,7 @@ func (l *Link) settleCall(worker string, results []Result, claimFollows bool) *c
 	}
 	alone := func(args []any) { args[0] = "0" } // the claim has run already: a new head needs the token
 	return &call{script: settleScript, args: args, resent: alone, keys: []string{k.processing(worker), k.jobs(), k.scheduled(), k.dead(),
-		k.attempts(), k.errors(), k.wake(), k.stats(), k.done(), k.unique(), k.cancelled()}}
+		k.attempts(), k.errors(), k.wake(), k.stats(), k.done(), k.unique(), k.cancelled(), k.groups()}}
 }
 
 // settled reads the reply: what became of each result, in order.

@@ -15,7 +15,8 @@ func TestTidyLeavesWhatIsWell(t *testing.T) {
 	for _, what := range [][3]string{{"list-unregistered", "w"}, {"list-unregistered", "nobody"}, {"heartbeat-unregistered", "w"},
 		{"heartbeat-unregistered", "nobody"}, {"heartbeat-without-ttl", "w"}, {"heartbeat-without-ttl", "nobody"},
 		{"worker-never-overdue", "w", "5"}, {"worker-never-overdue", "nobody", "5"}, {"reaping-unregistered", "w"}, {"order-unregistered", "w"}, {"cancelled-not-held", "w", "w"},
-		{"meta-malformed", "interval", "soon"}, {"counter-malformed", "enqueued", "many"}, {"wake-tokens"}, {"counters-differ"}} {
+		{"meta-malformed", "interval", "soon"}, {"counter-malformed", "enqueued", "many"}, {"wake-tokens"}, {"counters-differ"},
+		{"group-malformed", "0123456789abcdef", "junk"}} {
 		words, err := r.client.Tidy(t.Context(), r.name, what[0], what[1], what[2])
 		equal(t, "error", err, nil)
 		equal(t, what[0], words, []string{"well"})

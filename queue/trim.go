@@ -21,7 +21,7 @@ func (l *Link) Trim(ctx context.Context, most int, retention time.Duration, most
 	k := l.keys
 	tell := l.client.telling(Event{Op: OpTrim, Queue: l.queue})
 	words, err := l.ask(ctx, &call{script: trimScript, args: []any{max(0, most), max(0, retention.Milliseconds()), max(0, mostDone)},
-		keys: []string{k.dead(), k.done(), k.jobs(), k.attempts(), k.errors(), k.stats()}})
+		keys: []string{k.dead(), k.done(), k.jobs(), k.attempts(), k.errors(), k.stats(), k.groups()}})
 	var t Trimmed
 	switch {
 	case err != nil:

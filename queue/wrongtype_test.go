@@ -22,6 +22,7 @@ var uses = map[string]func(r *rig) error{
 		return err
 	},
 	"claim":          func(r *rig) error { return r.exchange("w", 5).ClaimErr },
+	"claim dead":     func(r *rig) error { return r.exchange("w", 5).ClaimErr },
 	"settle":         settleAll("done", "retry", "dead", "release"),
 	"settle done":    settleAll("done"),
 	"settle retry":   settleAll("retry"),
@@ -30,13 +31,8 @@ var uses = map[string]func(r *rig) error{
 	"settle lost":    func(r *rig) error { return r.exchange("w", 0, queue.Result{Element: "0:x", Outcome: "done"}).SettleErr },
 	"heartbeat":      func(r *rig) error { _, err := r.beat("w", false); return err },
 	"heartbeat new":  func(r *rig) error { _, err := r.beat("w", true); return err },
-	"reap": func(r *rig) error {
-		got, err := r.link.Reap(r.Context(), "w")
-		if err == nil && got.Verdict != "reaped" && got.Verdict != "alive" {
-			r.Errorf("verdict %s", got.Verdict)
-		}
-		return err
-	},
+	"reap":           reap,
+	"reap dead":      reap,
 	"cancel": func(r *rig) error {
 		_, id, _ := strings.Cut(r.elements()[0], ":")
 		_, err := r.client.Cancel(r.Context(), r.name, id)
@@ -81,7 +77,17 @@ var uses = map[string]func(r *rig) error{
 		return nil
 	},
 	"trail":    func(r *rig) error { return r.record(queue.Deed{Verb: "run"}) },
+	"minutes":  func(r *rig) error { _, err := r.client.Minutes(r.Context(), r.name, 9); return err },
+	"groups":   func(r *rig) error { _, _, err := r.client.DeadGroups(r.Context(), r.name); return err },
 	"overview": func(r *rig) error { _, err := r.client.Overview(r.Context(), r.name); return err },
+}
+
+func reap(r *rig) error {
+	got, err := r.link.Reap(r.Context(), "w")
+	if err == nil && got.Verdict != "reaped" && got.Verdict != "alive" {
+		r.Errorf("verdict %s", got.Verdict)
+	}
+	return err
 }
 
 // placeOf is where the job is of which a use of purge or list is.
@@ -120,14 +126,22 @@ const (
 	keyOfUnique      = "uniquefor:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"
 )
 
-// unread are keys whose kind a script does not care for, with what it does instead.
+// unread are keys whose kind a script, or for groups a use of it, does not care for, with what it does instead.
 var unread = map[string]string{
-	"heartbeat heartbeat:w": "SET overwrites it: a heartbeat must not fail",
-	"leave heartbeat:w":     "DEL deletes it",
-	"leave control:w":       "DEL deletes it",
-	"reap control:w":        "DEL deletes it",
-	"reap heartbeat:w":      "it only asks whether it is there: alive",
-	"tidy heartbeat:w":      "it only asks when it runs out",
+	"heartbeat heartbeat:w":  "SET overwrites it: a heartbeat must not fail",
+	"leave heartbeat:w":      "DEL deletes it",
+	"leave control:w":        "DEL deletes it",
+	"reap groups":            "nothing dies",
+	"reap control:w":         "DEL deletes it",
+	"reap heartbeat:w":       "it only asks whether it is there: alive",
+	"tidy heartbeat:w":       "it only asks when it runs out",
+	"claim groups":           "nothing dies",
+	"settle done groups":     "nothing dies",
+	"settle retry groups":    "nothing dies",
+	"settle release groups":  "nothing dies",
+	"settle lost groups":     "nothing dies",
+	"repair groups":          "nothing was dead, and nothing dies",
+	"purge scheduled groups": "nothing was dead",
 	"forget <others>: every other key of the queue that has no TTL": "DEL deletes them",
 }
 
@@ -174,7 +188,7 @@ func TestKeysOfAWrongKind(t *testing.T) {
 				for _, key := range strings.Split(field(t, header, "KEYS"), ",") {
 					key = strings.NewReplacer("<worker>", "w", "<victim>", "w", "idempotency:<hash>", keyOfIdempotency,
 						"uniquefor:<hash>", keyOfUnique, "<place>", placeOf[name]).Replace(strings.TrimSpace(key))
-					if _, ok := unread[script+" "+key]; ok {
+					if unread[name+" "+key] != "" || key != "groups" && unread[script+" "+key] != "" {
 						free = append(free, key)
 						continue
 					}
@@ -201,7 +215,13 @@ func busyRig(t *testing.T, s *redistest.Server, name string) *rig {
 	t.Helper()
 	r := rigOn(t, s, queue.Options{Timeout: bound})
 	busy(r)
-	if name == "reap" {
+	switch name {
+	case "claim dead":
+		r.do("HSET", k("attempts"), r.raw.ZRange(t.Context(), r.key("scheduled"), 0, 0).Val()[0], "junk")
+	case "reap dead":
+		r.do("HSET", k("attempts"), strings.SplitN(r.elements()[0], ":", 2)[1], queue.DefaultMaxRetry+1)
+	}
+	if strings.HasPrefix(name, "reap") {
 		r.kill("w")
 	}
 	return r

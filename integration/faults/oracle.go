@@ -86,7 +86,8 @@ func (s *Scene) audit() {
 }
 
 // persistent are the keys that may stay when all workers have left in good order and nothing is scheduled.
-var persistent = []string{"punctual:queues", Key("jobs"), Key("dead"), Key("attempts"), Key("errors"), Key("stats"), Key("meta"), Key("wake"), Key("trail")}
+var persistent = []string{"punctual:queues", Key("jobs"), Key("dead"), Key("attempts"), Key("errors"), Key("stats"), Key("meta"), Key("wake"),
+	Key("groups"), Key("minutes"), Key("trail")}
 
 // leaked looks for keys that nobody will ever remove.
 func (s *Scene) leaked() {

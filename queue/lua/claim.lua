@@ -1,6 +1,6 @@
 -- claim: moves due jobs, oldest first, to the processing list of a worker and counts one attempt of each.
 --
--- KEYS  scheduled, processing:<worker>, jobs, attempts, workers, meta, wake, dead, errors, stats, unique
+-- KEYS  scheduled, processing:<worker>, jobs, attempts, workers, meta, wake, dead, errors, stats, unique, groups
 -- ARGV  worker, claim number, how many (1 to 100), lease of the timekeeper (ms)
 -- Reply {'ok', now, next due time or '', '1' if this worker is to arm a timer for it, length of its list,
 --        then id, record, attempt, due for each job}
@@ -9,12 +9,12 @@
 -- Stops at 1 MiB of records. An id whose record is gone or unreadable, or whose attempts are not a number, goes to
 -- dead with the reason and a readable record, and never stops the others. A job that was never begun, and whose record says that
 -- it expires so long after its due time, goes to dead too, and gives up its unique key. One that holds its key until its start
--- gives it up when it is claimed.
+-- gives it up when it is claimed. How late they were is counted in late_<at most so many ms> and late_more of stats.
 -- Timekeeper: a claim that leaves slots free arms the next due time unless another worker's lease has an earlier one;
 -- a claim that fills the slots gives the lease up and pushes the wake token on if anything waits that no one is armed for.
 -- Moves: scheduled -> processing, scheduled -> dead
 -- Cost  O(n log N) for n claimed and N scheduled
-local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats, unique = unpack(KEYS)
+local scheduled, processing, jobs, attempts, workers, meta, wake, dead, errors, stats, unique, groups = unpack(KEYS)
 local worker, number, want, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- Read and check everything first.
@@ -47,7 +47,7 @@ for i = 1, ripe do ids[i] = head[2 * i - 1] end
 
 -- Records are read in bites of 16: what is read beyond the limit is read in vain.
 local reply, elements, begun, bad, moved, bytes = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0
-local prefix, r, e, expired, free = number .. ':', 5, 0, 0, {}
+local prefix, r, e, expired, free, touched = number .. ':', 5, 0, 0, {}, {}
 while moved < ripe and bytes < max_bytes do
   local last = math.min(moved + 16, ripe)
   local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
@@ -69,10 +69,12 @@ while moved < ripe and bytes < max_bytes do
       if not record then reason = 'record is missing' elseif not looks_readable(record) and attempt then reason = 'record is not JSON' end
       if id == '' then reason = 'id is empty' end -- no element could name it
       local failure = {error = 'unreadable: ' .. reason, worker = worker}
-      bad[#bad + 1] = {id = id, attempt = attempt, record = last_record(reason, record),
-        errors = with_error(redis.call('HGET', errors, id), failure, now)}
+      local left = last_record(reason, record)
+      count_death(group_of_death(groups, touched, type_of(left), failure), now)
+      bad[#bad + 1] = {id = id, attempt = attempt, record = left, errors = with_error(redis.call('HGET', errors, id), failure, now)}
     elseif late then
       local failure = {error = string.format('expired: not started within %g s of its due time', late / 1000), worker = worker}
+      count_death(group_of_death(groups, touched, type_of(record), failure), now)
       bad[#bad + 1] = {id = id, attempt = attempt, errors = with_error(redis.call('HGET', errors, id), failure, now)}
       expired = expired + 1
       free[#free + 1] = key
@@ -88,7 +90,29 @@ while moved < ripe and bytes < max_bytes do
 end
 local next_due = moved < waiting and due(moved + 1) or nil
 local full = e == want
-local counters = counts(stats, {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired})
+
+-- How late they are, in buckets. They are in the order of their due times: the end of a bucket is sought by halves.
+local changes = {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired}
+if e > 0 then
+  local bounds = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000}
+  local function bucket(i)
+    local lateness, b = now - (tonumber(reply[5 + 4 * i]) or now), 1
+    while bounds[b] and lateness > bounds[b] do b = b + 1 end
+    return b
+  end
+  local first, last = 1, bucket(e)
+  while first <= e do
+    local b, from, beyond = bucket(first), first, e + 1
+    if b == last then from = e end
+    while from + 1 < beyond do
+      local middle = math.floor((from + beyond) / 2)
+      if bucket(middle) == b then from = middle else beyond = middle end
+    end
+    changes['late_' .. (bounds[b] or 'more')] = from - first + 1
+    first = from + 1
+  end
+end
+local counters = counts(stats, changes)
 
 -- Who keeps time from here on. No keeper, or one whose lease ran out or is no number (nan): nobody.
 local keeper, armed, until_ms = m[2], tonumber(m[3] or ''), tonumber(m[4] or '')
@@ -119,6 +143,7 @@ for _, b in ipairs(bad) do
   redis.call('HSET', errors, b.id, b.errors)
   redis.call('ZADD', dead, int(now), b.id)
 end
+keep_groups(groups, touched)
 for _, key in ipairs(free) do redis.call('HDEL', unique, key) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if take then

@@ -1,14 +1,15 @@
 -- purge: drops jobs of one state for good; each is counted.
 --
--- KEYS  <place>, jobs, attempts, errors, unique, stats
--- ARGV  state, then for each job (at most 100): id, its score in <place>, which is scheduled, dead or done
+-- KEYS  <place>, jobs, attempts, errors, unique, stats, groups
+-- ARGV  state, the group that the dead are to be in or '', then for each job (at most 100): id, its score in <place>, which is scheduled, dead or done
 -- Reply {'ok', now, then a word for each job, in order: 'purged' · 'moved': it is not there with that score: nothing was changed
+--       'other': it is not in that group
 --       'later': 1 MiB of records was read before its turn came: call again}
 -- The records of scheduled jobs tell which unique keys are free again; those of the others hold none.
 -- Moves: scheduled -> none, dead -> none, done -> none
 -- Cost  O(n log N) for n jobs and N in the set
-local place, jobs, attempts, errors, unique, stats = unpack(KEYS)
-local state = ARGV[1]
+local place, jobs, attempts, errors, unique, stats, groups = unpack(KEYS)
+local state, wanted = ARGV[1], ARGV[2]
 
 -- Read and check everything first.
 local now = now_ms()
@@ -16,8 +17,8 @@ redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 redis.call('HLEN', unique)
-local reply, gone, free, seen, bytes = {'ok', int(now)}, {}, {}, {}, 0
-for i = 2, #ARGV, 2 do
+local reply, gone, free, seen, touched, bytes = {'ok', int(now)}, {}, {}, {}, {}, 0
+for i = 3, #ARGV, 2 do
   local id, word = ARGV[i], 'purged'
   if seen[id] or redis.call('ZSCORE', place, id) ~= ARGV[i + 1] then
     word = 'moved'
@@ -30,6 +31,14 @@ for i = 2, #ARGV, 2 do
     local special = looks_readable(record) and string.byte(record, 3) ~= 116 -- {"type"
     local key = special and held_key(unique, scalars(record), id)
     if key then free[#free + 1] = key end
+  elseif state == 'dead' then
+    local failures = redis.call('HGET', errors, id)
+    bytes = bytes + #(failures or '')
+    if wanted ~= '' and group_of_dead(failures) ~= wanted then
+      word = 'other'
+    else
+      uncount_death(groups, touched, failures)
+    end
   end
   if word == 'purged' then
     seen[id] = true
@@ -46,5 +55,7 @@ redis.call('HDEL', jobs, unpack(gone))
 redis.call('HDEL', attempts, unpack(gone))
 redis.call('HDEL', errors, unpack(gone))
 if #free > 0 then redis.call('HDEL', unique, unpack(free)) end
+keep_groups(groups, touched)
+drop_groups(groups, touched)
 redis.call('HSET', stats, unpack(counters))
 return reply

@@ -5,7 +5,7 @@
 -- left is from before the clock stepped back, and so is its worker, if its registration has run out: it counts as absent.
 --
 -- KEYS  processing:<victim>, heartbeat:<victim>, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats,
---       unique, cancelled, control:<victim>
+--       unique, cancelled, control:<victim>, groups
 -- ARGV  victim, seed, most jitter (ms), default max_retry
 -- Reply {'reaped', rescheduled, dead, left on the list, cancelled} · {'gone'} not registered · {'alive'} heartbeat key exists ·
 --       {'early'} not enough is known yet
@@ -15,7 +15,7 @@
 -- list it leaves the registry.
 -- Moves: processing -> scheduled, processing -> dead, processing -> none
 -- Cost  O(n log N) for n ids (at most 100, 1 MiB) and N scheduled
-local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats, unique, cancelled, control = unpack(KEYS)
+local processing, heartbeat, workers, meta, jobs, scheduled, dead, attempts, errors, wake, stats, unique, cancelled, control, groups = unpack(KEYS)
 local victim, jitter, default_retry = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 math.randomseed(tonumber(ARGV[2]))
 
@@ -43,7 +43,7 @@ redis.call('HLEN', errors)
 redis.call('HLEN', stats)
 redis.call('HLEN', unique)
 local ending = redis.call('SCARD', cancelled) > 0 -- some job is being cancelled
-local took, moves, gone, keys, rescheduled, buried, corrupt, bytes = 0, {}, {}, {}, 0, 0, 0, 0
+local took, moves, gone, keys, touched, rescheduled, buried, corrupt, bytes = 0, {}, {}, {}, {}, 0, 0, 0, 0
 for _, element in ipairs(list) do
   if bytes >= max_bytes then break end
   took = took + 1
@@ -67,6 +67,7 @@ for _, element in ipairs(list) do
     if j.record or attempt > retries then
       buried = buried + 1
       j.key = held_key(unique, r, j.id)
+      count_death(group_of_death(groups, touched, type_of(j.record or record), entry), now)
     else
       j.due = now + math.random(0, jitter)
       rescheduled = rescheduled + 1
@@ -100,6 +101,7 @@ for _, j in ipairs(moves) do
     if j.key then redis.call('HDEL', unique, j.key) end
   end
 end
+keep_groups(groups, touched)
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if length > took then
   redis.call('HSET', meta, 'reaping:' .. victim, '1')

@@ -7,20 +7,20 @@
 --   or who reaps that, does the same.
 --   What is left of a job that has neither record nor place is dropped. What goes to dead gives up its unique key.
 --
--- KEYS  jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique, processing:<worker>
+-- KEYS  jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique, groups, processing:<worker>
 -- ARGV  id, the record if it was found unreadable or '', default max_retry, then the names of the workers whose lists are the
 --       last keys: all that are registered, and any other whose list exists
 -- Reply {'fixed', what was done} · {'well'} nothing is wrong with it now · {'again'} a worker is registered that is not named
 -- Moves: none -> scheduled, none -> dead, scheduled -> dead, processing -> scheduled, processing -> dead, done -> dead
 -- Cost  O(log N + L) for N jobs and L elements in the lists
-local jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique = unpack(KEYS, 1, 10)
+local jobs, scheduled, dead, done, attempts, errors, workers, wake, stats, unique, groups = unpack(KEYS, 1, 11)
 local id, unreadable, default_retry = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 -- Read and check everything first.
 local now = now_ms()
 local named, keep, others, off = 0, nil, {}, {}
-for l = 1, #KEYS - 10 do
-  local list, from, bite = KEYS[10 + l], 0, nil
+for l = 1, #KEYS - 11 do
+  local list, from, bite = KEYS[11 + l], 0, nil
   local registered = redis.call('ZSCORE', workers, ARGV[3 + l])
   if registered then named = named + 1 end
   repeat
@@ -81,7 +81,15 @@ for _, h in ipairs(others) do
 end
 for _, set in ipairs(sets) do off[#off + 1] = set.name end
 if #off == 0 and not to and not drop then return {'well'} end
-local failures = reason and with_error(past, {error = (tomb and 'unreadable: ' or '') .. reason, attempt = attempt or nil}, now)
+local touched, failures = {}, nil
+for _, set in ipairs(sets) do
+  if set.key == dead then uncount_death(groups, touched, past) end
+end
+if to == 'dead' then
+  local failure = {error = (tomb and 'unreadable: ' or '') .. reason, attempt = attempt or nil}
+  count_death(group_of_death(groups, touched, type_of(tomb or record), failure), now)
+  failures = with_error(past, failure, now)
+end
 local buried = to == 'dead' and 1 or 0
 local key = to == 'dead' and readable and held_key(unique, scalars(record), id)
 local counters = counts(stats, {repaired = 1, dead = buried, corrupt = (tomb or not attempt) and buried or 0})
@@ -100,6 +108,8 @@ if tomb then redis.call('HSET', jobs, id, tomb) end
 if to and not attempt then redis.call('HDEL', attempts, id) end
 if key then redis.call('HDEL', unique, key) end
 if failures then redis.call('HSET', errors, id, failures) end
+keep_groups(groups, touched)
+drop_groups(groups, touched)
 if to then redis.call('ZADD', to == 'dead' and dead or scheduled, int(now), id) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if to == 'scheduled' and token == 0 and not (head[2] and tonumber(head[2]) <= now) then redis.call('LPUSH', wake, '1') end

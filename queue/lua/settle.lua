@@ -2,7 +2,7 @@
 -- this worker's list, by one LREM or with others by one LTRIM, is the whole fence: owner, membership and claim. An element
 -- that is not on it is 'lost' and changes nothing.
 --
--- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique, cancelled
+-- KEYS  processing:<worker>, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique, cancelled, groups
 -- ARGV  '1' if a claim follows in the same pipeline (then a new head needs no token), worker, how many of the first
 --       results are just done, the elements of these,
 --       then for each other result: element, outcome, delay (ms), failure (JSON object or ''), the unique key that the
@@ -13,9 +13,11 @@
 -- Reply {'ok', now, 'done' | 'retry' | 'dead' | 'release' | 'cancelled' | 'lost', …} one word a result, in order.
 --       A job that is being cancelled is gone whatever its result, and is 'cancelled' unless it is done.
 --       A job whose record has vanished cannot be run again: it goes to dead with a readable record.
+-- A death without a failure gets one. The records of the dead tell their types, and so their groups: behind 1 MiB of records the rest
+-- of the dead is in none.
 -- Moves: processing -> done, processing -> scheduled, processing -> dead, processing -> none
 -- Cost  O(n (L + log N)) for n results, a list of L and N scheduled
-local processing, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique, cancelled = unpack(KEYS)
+local processing, jobs, scheduled, dead, attempts, errors, wake, stats, done, unique, cancelled, groups = unpack(KEYS)
 local claim_follows, worker, plain = ARGV[1] == '1', ARGV[2], tonumber(ARGV[3])
 
 -- Read and check everything first.
@@ -32,7 +34,7 @@ redis.call('ZCARD', done)
 redis.call('HLEN', unique)
 local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0, cancelled = 0}
 local ending = redis.call('SCARD', cancelled) > 0 -- some job is being cancelled
-local results = {}
+local results, touched, bytes = {}, {}, 0
 for i = 4 + plain, #ARGV, 5 do
   local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3], key = ARGV[i + 4]}
   assert(n[r.outcome] and r.outcome ~= 'lost' and r.outcome ~= 'cancelled' and r.delay and r.key, 'settle: a result is an outcome, a delay, a failure and a key')
@@ -45,10 +47,18 @@ for i = 4 + plain, #ARGV, 5 do
       r.outcome, r.reason = 'dead', 'record is missing'
     elseif r.outcome == 'corrupt' then
       r.outcome, r.reason = 'dead', 'record is not JSON'
-      r.record = redis.call('HGET', jobs, r.id) -- the others are not read: a hundred may be many MiB
+      r.record = redis.call('HGET', jobs, r.id)
     end
     local failure = r.failure ~= '' and cjson.decode(r.failure)
-    if r.reason and not failure then failure = {error = 'unreadable: ' .. r.reason, worker = worker} end
+    if r.outcome == 'dead' then
+      failure = failure or {error = r.reason and 'unreadable: ' .. r.reason or 'no reason was told', worker = worker}
+      local kind = r.reason and 'unreadable'
+      if not kind and bytes < max_bytes then
+        local record = redis.call('HGET', jobs, r.id)
+        kind, bytes = type_of(record), bytes + #record
+      end
+      r.group = kind and group_of_death(groups, touched, kind, failure)
+    end
     if failure then r.errors = with_error(redis.call('HGET', errors, r.id), failure, now) end
   elseif r.outcome == 'done' and r.delay > 0 then
     r.kept = redis.call('HEXISTS', jobs, r.id) == 1
@@ -103,6 +113,7 @@ for _, r in ipairs(results) do
     if r.errors then redis.call('HSET', errors, r.id, r.errors) end
     if outcome == 'dead' then
       redis.call('ZADD', dead, int(now), r.id)
+      count_death(r.group, now)
     else
       local due = now
       if outcome == 'retry' then
@@ -120,6 +131,7 @@ for _, r in ipairs(results) do
   n[outcome] = n[outcome] + 1
   reply[#reply + 1] = outcome
 end
+keep_groups(groups, touched)
 if #gone > 0 then
   redis.call('HDEL', jobs, unpack(gone))
   redis.call('HDEL', attempts, unpack(gone))

@@ -1,7 +1,7 @@
 -- tidy: mends one thing beside the jobs, after damage, if it is still so at this instant.
 --
 -- KEYS  jobs, workers, wake, stats, meta, heartbeat:<worker>, processing:<worker>, unique, dead, done, scheduled,
---       cancelled
+--       cancelled, groups
 -- ARGV  what (a code of the audit), worker, field, unique key, job or '', the value that was found there or ''
 -- What  list-unregistered       registers the worker as overdue, so that its list is reaped
 --       heartbeat-unregistered  deletes the key: a worker that lives is told fenced, and registers anew
@@ -13,11 +13,13 @@
 --       meta-malformed, counter-malformed  deletes the field: absent is what every script can deal with
 --       wake-tokens             leaves one
 --       unique-stale            frees a key whose holder is gone, dead or done
+--       group-malformed         deletes the group: its jobs are in none
+--       groups-differ           deletes all groups, if no job is dead
 --       counters-differ         writes the difference to `adjusted`, and leaves the counters alone
 -- Reply {'fixed', what was done} · {'well'} it is not so now · {'left', why}
 -- Moves: none
 -- Cost  O(log W) for W workers
-local jobs, workers, wake, stats, meta, heartbeat, processing, unique, dead, done, scheduled, cancelled = unpack(KEYS)
+local jobs, workers, wake, stats, meta, heartbeat, processing, unique, dead, done, scheduled, cancelled, groups = unpack(KEYS)
 local what, name, value = ARGV[1], ARGV[2], ARGV[3]
 
 -- Read and check everything first.
@@ -37,6 +39,9 @@ local ended = died or finished or redis.call('HEXISTS', jobs, value) == 0
 local ending = redis.call('SISMEMBER', cancelled, value) == 1
 local waits = redis.call('ZSCORE', scheduled, value)
 local idle = ended or waits
+local group = redis.call('HGET', groups, name)
+local grouped = redis.call('HLEN', groups)
+local buried = redis.call('ZCARD', dead)
 
 -- Write. The first write cannot grow, so that nothing after it is refused at maxmemory.
 local tidy = {}
@@ -109,6 +114,19 @@ tidy['unique-stale'] = function()
   if not (holds and ended) then return end
   redis.call('HDEL', unique, name)
   return 'the key is free'
+end
+
+tidy['group-malformed'] = function()
+  if group ~= value then return end
+  redis.call('HDEL', groups, name)
+  return 'deleted: its jobs are in no group'
+end
+
+tidy['groups-differ'] = function()
+  if grouped == 0 then return end
+  if buried > 0 then return nil, 'some jobs are dead: which are in a group is not known' end
+  redis.call('DEL', groups)
+  return 'deleted: no job is dead'
 end
 
 tidy['counters-differ'] = function()

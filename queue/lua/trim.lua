@@ -1,12 +1,12 @@
 -- trim: drops dead jobs past their retention or beyond their number, and done jobs whose time has come or beyond theirs, oldest
 -- first, at most 100 a call; each is counted.
 --
--- KEYS  dead, done, jobs, attempts, errors, stats
+-- KEYS  dead, done, jobs, attempts, errors, stats, groups
 -- ARGV  most dead jobs to keep, their retention (ms), most done jobs to keep
 -- Reply {dropped of dead, dropped of done, '1' if there is more to drop}
 -- Moves: dead -> none, done -> none
 -- Cost  O(n log D) for n dropped (at most 100) of D dead and done
-local dead, done, jobs, attempts, errors, stats = unpack(KEYS)
+local dead, done, jobs, attempts, errors, stats, groups = unpack(KEYS)
 local most_dead, retention, most_done, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), 100
 local now = now_ms()
 local old_dead = math.max(redis.call('ZCARD', dead) - most_dead, redis.call('ZCOUNT', dead, '-inf', int(now - retention)), 0)
@@ -19,6 +19,10 @@ local done_ids = from_done > 0 and redis.call('ZRANGE', done, 0, from_done - 1) 
 redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
+local touched = {}
+if from_dead > 0 then
+  for _, failures in ipairs(redis.call('HMGET', errors, unpack(dead_ids))) do uncount_death(groups, touched, failures) end
+end
 local counters = counts(stats, {dead_trimmed = from_dead, done_trimmed = from_done})
 
 if from_dead > 0 then redis.call('ZREM', dead, unpack(dead_ids)) end
@@ -30,5 +34,7 @@ for _, ids in ipairs({dead_ids, done_ids}) do
     redis.call('HDEL', errors, unpack(ids))
   end
 end
+keep_groups(groups, touched)
+drop_groups(groups, touched)
 redis.call('HSET', stats, unpack(counters))
 return {int(from_dead), int(from_done), old_dead + old_done > from_dead + from_done and '1' or '0'}
