@@ -135,8 +135,12 @@ func (s *scene) openShop() {
 	if _, err := s.queue.Pause(s.Context(), reports); err != nil {
 		s.Fatal(err)
 	}
-	s.shopWorker("worker-1", "shop v2.31.0", mail+","+billing+","+reports)
-	s.shopWorker("worker-2", "shop v2.32.0", mail)
+	program := filepath.Join(s.TempDir(), "shop")
+	if out, err := exec.Command("go", "build", "-o", program, "./shop").CombinedOutput(); err != nil {
+		s.Fatalf("go build: %v\n%s", err, out)
+	}
+	s.shopWorker(program, "worker-1", "shop v2.31.0", mail+","+billing+","+reports)
+	s.shopWorker(program, "worker-2", "shop v2.32.0", mail)
 	redistest.Await(s, patience, "the shop to have done its work", func() bool {
 		m, b := s.overview(mail), s.overview(billing)
 		return m.Dead == 49 && b.Dead == 9 && m.Processing == 7 && b.Processing == 3 && m.Due == 0
@@ -174,12 +178,8 @@ func (s *scene) orders(n int, queueName, jobType string, make func(i int, j *que
 }
 
 // shopWorker starts a worker on a host of its own name: pictures do not tell where they were taken.
-func (s *scene) shopWorker(host, build, queues string) {
+func (s *scene) shopWorker(program, host, build, queues string) {
 	s.Helper()
-	program := filepath.Join(s.TempDir(), "shop")
-	if out, err := exec.Command("go", "build", "-o", program, "./shop").CombinedOutput(); err != nil {
-		s.Fatalf("go build: %v\n%s", err, out)
-	}
 	p := start(s, []string{"REDIS_URL=" + s.redis.URL(), "QUEUES=" + queues, "BUILD=" + build}, "unshare", "--user", "--map-root-user", "--uts",
 		"sh", "-c", `hostname "$0" && cd / && exec "$1"`, host, program)
 	redistest.Await(s, patience, "the worker of "+host+" to register", func() bool {
