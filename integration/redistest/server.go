@@ -42,7 +42,7 @@ const (
 	Docker    = "docker"
 	Process   = "process"
 	embedded  = "embedded"
-	operation = 30 * time.Second // bound of one start, stop, pause, ...
+	operation = 2 * time.Minute // bound of one start, stop, pause, ...
 )
 
 // engine is one way to run one Redis on a fixed port of 127.0.0.1.
