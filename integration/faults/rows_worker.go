@@ -120,7 +120,7 @@ func stopTwice(r *Run) {
 			server := s.Server()
 			for range r.Times(1, 10) {
 				w := s.Worker()
-				id := s.Register(server, Sleep(4*time.Second)) // longer than it takes until the second signal, on a busy machine too
+				id := s.Register(server, Sleep(8*time.Second)) // longer than it takes until the second signal, on a busy machine too
 				s.AwaitProcessing(1, 10*time.Second)
 				w.Signal(signal)
 				w.AwaitLog(10*time.Second, "shutting down")
@@ -133,7 +133,7 @@ func stopTwice(r *Run) {
 				other := s.Worker()
 				redistest.Await(s.T, s.Timing.Recovery(), "the other worker to run the job", func() bool { return other.Holds(s.Holders()[id]) })
 				r.Recovered(time.Since(begin))
-				s.AwaitDrained(10 * time.Second)
+				s.AwaitDrained(20 * time.Second)
 				other.Signal(syscall.SIGTERM)
 				other.AwaitExit(20 * time.Second)
 			}
