@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -147,3 +148,14 @@ func ScriptSources() map[string]string {
 
 // SlowScripts reads a slow log.
 var SlowScripts = slowScripts
+
+// KeysWithoutMeaning are those keys of every queue of which KeysInUse could not say what they are.
+func KeysWithoutMeaning() (unknown []string) {
+	k := keysOf("q")
+	for key := range k.types() {
+		if name := strings.TrimPrefix(key, k.prefix); whatKeys[name] == "" {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}

@@ -111,8 +111,8 @@ func (m *model) wrongKind() {
 			_, err := m.client.Reschedule(m.Context(), m.name, "nobody", queue.When{})
 			return err
 		}},
-		{"dead scheduled done jobs attempts errors wake", func() error { return m.client.Redrive(m.Context(), m.name, "nobody") }},
-		{"dead jobs attempts errors unique", func() error {
+		{"dead scheduled done jobs attempts errors wake groups", func() error { return m.client.Redrive(m.Context(), m.name, "nobody") }},
+		{"dead jobs attempts errors unique groups", func() error {
 			_, err := m.client.PurgeOf(m.Context(), m.name, queue.Dead, "nobody", "1")
 			return err
 		}},

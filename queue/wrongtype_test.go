@@ -128,20 +128,19 @@ const (
 
 // unread are keys whose kind a script, or for groups a use of it, does not care for, with what it does instead.
 var unread = map[string]string{
-	"heartbeat heartbeat:w":  "SET overwrites it: a heartbeat must not fail",
-	"leave heartbeat:w":      "DEL deletes it",
-	"leave control:w":        "DEL deletes it",
-	"reap groups":            "nothing dies",
-	"reap control:w":         "DEL deletes it",
-	"reap heartbeat:w":       "it only asks whether it is there: alive",
-	"tidy heartbeat:w":       "it only asks when it runs out",
-	"claim groups":           "nothing dies",
-	"settle done groups":     "nothing dies",
-	"settle retry groups":    "nothing dies",
-	"settle release groups":  "nothing dies",
-	"settle lost groups":     "nothing dies",
-	"repair groups":          "nothing was dead, and nothing dies",
-	"purge scheduled groups": "nothing was dead",
+	"heartbeat heartbeat:w": "SET overwrites it: a heartbeat must not fail",
+	"leave heartbeat:w":     "DEL deletes it",
+	"leave control:w":       "DEL deletes it",
+	"reap groups":           "nothing dies",
+	"repair groups":         "nothing was dead, and nothing dies",
+	"reap control:w":        "DEL deletes it",
+	"reap heartbeat:w":      "it only asks whether it is there: alive",
+	"tidy heartbeat:w":      "it only asks when it runs out",
+	"claim groups":          "nothing dies",
+	"settle done groups":    "nothing dies",
+	"settle retry groups":   "nothing dies",
+	"settle release groups": "nothing dies",
+	"settle lost groups":    "nothing dies",
 	"forget <others>: every other key of the queue that has no TTL": "DEL deletes them",
 }
 

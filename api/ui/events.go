@@ -40,9 +40,8 @@ func (u *ui) events(v *visit) error {
 	}
 	defer leave()
 	v.tell()
-	// The server's limits are for requests that end; this one gets a new limit with each event.
+	// The server's limit of writing is for answers that end; this one gets a new limit with each event.
 	control := http.NewResponseController(v.w)
-	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Now().Add(writePatience))
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no") // nginx would keep the events back

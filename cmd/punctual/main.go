@@ -1,4 +1,4 @@
-// Command punctual is for people: dev shows everything at work, token makes a token. Run it with -h to see more.
+// Command punctual is for people: it shows and steers jobs, queues and workers, and dev shows everything at work. Run it with -h to see more.
 package main
 
 import (

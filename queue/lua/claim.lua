@@ -47,7 +47,7 @@ for i = 1, ripe do ids[i] = head[2 * i - 1] end
 
 -- Records are read in bites of 16: what is read beyond the limit is read in vain.
 local reply, elements, begun, bad, moved, bytes = {'ok', int(now), '', '0', ''}, {}, {}, {}, 0, 0
-local prefix, r, e, expired, free, touched = number .. ':', 5, 0, 0, {}, {}
+local prefix, r, e, expired, free, tally = number .. ':', 5, 0, 0, {}, nil
 while moved < ripe and bytes < max_bytes do
   local last = math.min(moved + 16, ripe)
   local records = redis.call('HMGET', jobs, unpack(ids, moved + 1, last))
@@ -70,11 +70,13 @@ while moved < ripe and bytes < max_bytes do
       if id == '' then reason = 'id is empty' end -- no element could name it
       local failure = {error = 'unreadable: ' .. reason, worker = worker}
       local left = last_record(reason, record)
-      count_death(group_of_death(groups, touched, type_of(left), failure), now)
+      tally = tally or grouping(groups)
+      tally.count(tally.find(left, failure), now)
       bad[#bad + 1] = {id = id, attempt = attempt, record = left, errors = with_error(redis.call('HGET', errors, id), failure, now)}
     elseif late then
       local failure = {error = string.format('expired: not started within %g s of its due time', late / 1000), worker = worker}
-      count_death(group_of_death(groups, touched, type_of(record), failure), now)
+      tally = tally or grouping(groups)
+      tally.count(tally.find(record, failure), now)
       bad[#bad + 1] = {id = id, attempt = attempt, errors = with_error(redis.call('HGET', errors, id), failure, now)}
       expired = expired + 1
       free[#free + 1] = key
@@ -94,21 +96,25 @@ local full = e == want
 -- How late they are, in buckets. They are in the order of their due times: the end of a bucket is sought by halves.
 local changes = {claimed = e, dead = #bad, corrupt = #bad - expired, expired = expired}
 if e > 0 then
-  local bounds = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000}
   local function bucket(i)
-    local lateness, b = now - (tonumber(reply[5 + 4 * i]) or now), 1
-    while bounds[b] and lateness > bounds[b] do b = b + 1 end
-    return b
+    local lateness = now - (tonumber(reply[5 + 4 * i]) or now)
+    if lateness <= 100 then
+      return lateness <= 5 and 'late_5' or lateness <= 10 and 'late_10' or lateness <= 25 and 'late_25' or lateness <= 50 and 'late_50' or 'late_100'
+    elseif lateness <= 2500 then
+      return lateness <= 250 and 'late_250' or lateness <= 500 and 'late_500' or lateness <= 1000 and 'late_1000' or 'late_2500'
+    end
+    return lateness <= 5000 and 'late_5000' or lateness <= 10000 and 'late_10000' or lateness <= 30000 and 'late_30000' or
+      lateness <= 60000 and 'late_60000' or 'late_more'
   end
-  local first, last = 1, bucket(e)
+  local first, latest = 1, bucket(e)
   while first <= e do
-    local b, from, beyond = bucket(first), first, e + 1
-    if b == last then from = e end
+    local name, from, beyond = bucket(first), first, e + 1
+    if name == latest then from = e end
     while from + 1 < beyond do
       local middle = math.floor((from + beyond) / 2)
-      if bucket(middle) == b then from = middle else beyond = middle end
+      if bucket(middle) == name then from = middle else beyond = middle end
     end
-    changes['late_' .. (bounds[b] or 'more')] = from - first + 1
+    changes[name] = from - first + 1
     first = from + 1
   end
 end
@@ -143,7 +149,7 @@ for _, b in ipairs(bad) do
   redis.call('HSET', errors, b.id, b.errors)
   redis.call('ZADD', dead, int(now), b.id)
 end
-keep_groups(groups, touched)
+if tally then tally.keep() end
 for _, key in ipairs(free) do redis.call('HDEL', unique, key) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if take then

@@ -124,88 +124,79 @@ local function with_error(old, failure, now)
   return '[' .. table.concat(list, ',') .. ']'
 end
 
--- The type of a job, of which this is the record that it keeps; that of a tombstone if the record does not tell.
-local function type_of(record)
-  local r = looks_readable(record) and scalars(record)
-  return r and type(r.type) == 'string' and string.sub(r.type, 1, 64) or 'unreadable'
-end
-
--- What the errors of one kind have in common, at most 200 bytes: ids and numbers are #.
-local function common_text(text)
-  local two = '%x%x%x%x'
-  local uuid = two .. two .. '%-' .. two .. '%-' .. two .. '%-' .. two .. '%-' .. two .. two .. two
-  local common = string.gsub(string.gsub(string.sub(text, 1, 400), uuid, '#'), two .. two .. '+', '#')
-  common = string.gsub(common, '%d+', '#')
-  if #common > 200 or #text > 400 then -- no half of a letter at the end
-    common = string.gsub(string.sub(common, 1, 200), '[\192-\255][\128-\191]*$', '')
-  end
-  return common
-end
-
--- A group of the dead is one line of JSON. A call reads each that it touches once, before its first write, into a table; false: there
--- is none, or what is there makes no sense.
-local function touch_group(groups, touched, id)
-  if touched[id] == nil then
-    local ok, g = pcall(cjson.decode, redis.call('HGET', groups, id) or '')
-    ok = ok and type(g) == 'table' and type(g.type) == 'string' and type(g.error) == 'string'
-    for _, name in ipairs({'jobs', 'first', 'last'}) do
-      local n = ok and g[name]
-      ok = type(n) == 'number' and n >= 0 and n < 1e15 and n % 1 == 0
-    end
-    touched[id] = ok and g
-  end
-  return touched[id]
-end
-
--- A queue has at most so many groups.
-local most_groups = 500
-
--- The group to count a death in, and the failure that tells of the death names it from here on. nil: there are too many others.
-local function group_of_death(groups, touched, kind, failure)
-  local common = common_text(type(failure.error) == 'string' and failure.error or '')
-  local id = string.sub(redis.sha1hex(kind .. '\n' .. common), 1, 16)
-  local g = touch_group(groups, touched, id)
-  if not g then
-    local n = redis.call('HLEN', groups)
-    for _, other in pairs(touched) do
-      if other and other.new then n = n + 1 end
-    end
-    if n >= most_groups then return nil end
-    g = {type = kind, error = common, jobs = 0, new = true}
-    touched[id] = g
-  end
-  failure.group = id
-  return g
-end
-
--- Counts a death in its group, if it has one.
-local function count_death(g, now)
-  if g then g.jobs, g.first, g.last, g.changed = g.jobs + 1, g.first or now, now, true end
-end
-
 -- The group in which a dead job is counted, as the newest of its failures says; nil for none.
 local function group_of_dead(failures) return string.match(failures or '', '^%[{"group":"(%x+)"') end
 
--- Takes a dead job out of its group: it is dead no more.
-local function uncount_death(groups, touched, failures)
-  local id = group_of_dead(failures)
-  local g = id and touch_group(groups, touched, id)
-  if g then g.jobs, g.changed = g.jobs - 1, true end
-end
-
--- Writes the groups that have changed and that have jobs.
-local function keep_groups(groups, touched)
-  for id, g in pairs(touched) do
-    if g and g.changed and g.jobs > 0 then
-      redis.call('HSET', groups, id, '{"type":' .. cjson.encode(g.type) .. ',"error":' .. cjson.encode(g.error) .. ',"jobs":' .. int(g.jobs) ..
-        ',"first":' .. int(g.first) .. ',"last":' .. int(g.last) .. '}')
+-- The groups of the dead, for a call that changes them: one helper, made only when somebody died, for most calls need none of it.
+-- Each that is touched is read once, before the first write, and kept at the end. Groups are lines of JSON, and there are 500 at most.
+local function grouping(groups)
+  local tally, touched, room = {}, {}, 500 - redis.call('HLEN', groups)
+  tally.touched = touched
+  -- false: there is none, or what is there makes no sense.
+  local function touch(id)
+    if touched[id] == nil then
+      local ok, g = pcall(cjson.decode, redis.call('HGET', groups, id) or '')
+      ok = ok and type(g) == 'table' and type(g.type) == 'string' and type(g.error) == 'string'
+      for _, name in ipairs({'jobs', 'first', 'last'}) do
+        local n = ok and g[name]
+        ok = type(n) == 'number' and n >= 0 and n < 1e15 and n % 1 == 0
+      end
+      touched[id] = ok and g
+    end
+    return touched[id]
+  end
+  -- What errors of one kind have in common, at most 200 bytes: ids and numbers are #.
+  local function common(text)
+    local four = '%x%x%x%x'
+    local uuid = four .. four .. '%-' .. four .. '%-' .. four .. '%-' .. four .. '%-' .. four .. four .. four
+    local kind = string.gsub(string.gsub(string.sub(text, 1, 400), uuid, '#'), four .. four .. '+', '#')
+    kind = string.gsub(kind, '%d+', '#')
+    if #kind > 200 or #text > 400 then -- no half of a letter at the end
+      kind = string.gsub(string.sub(kind, 1, 200), '[\192-\255][\128-\191]*$', '')
+    end
+    return kind
+  end
+  -- The group of a job that is to die with this record, or a tombstone; the failure names it from here on. nil: there are too many.
+  function tally.find(record, failure)
+    local r = looks_readable(record) and scalars(record)
+    local job_type = r and type(r.type) == 'string' and string.sub(r.type, 1, 64) or 'unreadable'
+    local kind = common(type(failure.error) == 'string' and failure.error or '')
+    local id = string.sub(redis.sha1hex(job_type .. '\n' .. kind), 1, 16)
+    local g = touch(id)
+    if not g then
+      if room < 1 then return nil end
+      room = room - 1
+      g = {type = job_type, error = kind, jobs = 0}
+      touched[id] = g
+    end
+    failure.group = id
+    return g
+  end
+  -- Counts a death in its group, if it has one.
+  function tally.count(g, now)
+    if g then g.jobs, g.first, g.last, g.changed = g.jobs + 1, g.first or now, now, true end
+  end
+  -- Takes a job that is dead no more out of its group.
+  function tally.leave(failures)
+    local id = group_of_dead(failures)
+    local g = id and touch(id)
+    if g then g.jobs, g.changed = g.jobs - 1, true end
+  end
+  -- Writes what has changed and has jobs.
+  function tally.keep()
+    for id, g in pairs(touched) do
+      if g and g.changed and g.jobs > 0 then
+        redis.call('HSET', groups, id, '{"type":' .. cjson.encode(g.type) .. ',"error":' .. cjson.encode(g.error) .. ',"jobs":' .. int(g.jobs) ..
+          ',"first":' .. int(g.first) .. ',"last":' .. int(g.last) .. '}')
+      end
     end
   end
+  return tally
 end
 
--- Deletes those that have none.
-local function drop_groups(groups, touched)
-  for id, g in pairs(touched) do
+-- Deletes the groups that no job is in any more.
+local function drop_groups(groups, tally)
+  for id, g in pairs(tally.touched) do
     if g and g.changed and g.jobs < 1 then redis.call('HDEL', groups, id) end
   end
 end

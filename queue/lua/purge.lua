@@ -17,7 +17,7 @@ redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
 redis.call('HLEN', unique)
-local reply, gone, free, seen, touched, bytes = {'ok', int(now)}, {}, {}, {}, {}, 0
+local reply, gone, free, seen, tally, bytes = {'ok', int(now)}, {}, {}, {}, grouping(groups), 0
 for i = 3, #ARGV, 2 do
   local id, word = ARGV[i], 'purged'
   if seen[id] or redis.call('ZSCORE', place, id) ~= ARGV[i + 1] then
@@ -37,7 +37,7 @@ for i = 3, #ARGV, 2 do
     if wanted ~= '' and group_of_dead(failures) ~= wanted then
       word = 'other'
     else
-      uncount_death(groups, touched, failures)
+      tally.leave(failures)
     end
   end
   if word == 'purged' then
@@ -55,7 +55,7 @@ redis.call('HDEL', jobs, unpack(gone))
 redis.call('HDEL', attempts, unpack(gone))
 redis.call('HDEL', errors, unpack(gone))
 if #free > 0 then redis.call('HDEL', unique, unpack(free)) end
-keep_groups(groups, touched)
-drop_groups(groups, touched)
+tally.keep()
+drop_groups(groups, tally)
 redis.call('HSET', stats, unpack(counters))
 return reply

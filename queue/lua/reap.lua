@@ -43,7 +43,7 @@ redis.call('HLEN', errors)
 redis.call('HLEN', stats)
 redis.call('HLEN', unique)
 local ending = redis.call('SCARD', cancelled) > 0 -- some job is being cancelled
-local took, moves, gone, keys, touched, rescheduled, buried, corrupt, bytes = 0, {}, {}, {}, {}, 0, 0, 0, 0
+local took, moves, gone, keys, tally, rescheduled, buried, corrupt, bytes = 0, {}, {}, {}, nil, 0, 0, 0, 0
 for _, element in ipairs(list) do
   if bytes >= max_bytes then break end
   took = took + 1
@@ -67,7 +67,8 @@ for _, element in ipairs(list) do
     if j.record or attempt > retries then
       buried = buried + 1
       j.key = held_key(unique, r, j.id)
-      count_death(group_of_death(groups, touched, type_of(j.record or record), entry), now)
+      tally = tally or grouping(groups)
+      tally.count(tally.find(j.record or record, entry), now)
     else
       j.due = now + math.random(0, jitter)
       rescheduled = rescheduled + 1
@@ -101,7 +102,7 @@ for _, j in ipairs(moves) do
     if j.key then redis.call('HDEL', unique, j.key) end
   end
 end
-keep_groups(groups, touched)
+if tally then tally.keep() end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if length > took then
   redis.call('HSET', meta, 'reaping:' .. victim, '1')

@@ -22,7 +22,7 @@ local head = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local token = redis.call('LLEN', wake)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
-local reply, back, scores, seen, touched, bytes = {'ok', int(now)}, {}, {}, {}, {}, 0
+local reply, back, scores, seen, tally, bytes = {'ok', int(now)}, {}, {}, {}, grouping(groups), 0
 for i = 2, #ARGV, 2 do
   local id, known = ARGV[i], ARGV[i + 1]
   local state, score = state_of(id, jobs, scheduled, dead, done)
@@ -35,7 +35,7 @@ for i = 2, #ARGV, 2 do
       bytes = bytes + #record + #(failures or '')
       word = runnable(record) and 'redriven' or 'unreadable'
       if wanted ~= '' and group_of_dead(failures) ~= wanted then word = 'other' end
-      if word == 'redriven' then uncount_death(groups, touched, failures) end
+      if word == 'redriven' then tally.leave(failures) end
     end
   end
   if word == 'redriven' then
@@ -52,8 +52,8 @@ if #back == 0 then return reply end
 redis.call('ZREM', dead, unpack(back))
 redis.call('HDEL', attempts, unpack(back))
 redis.call('ZADD', scheduled, unpack(scores))
-keep_groups(groups, touched)
-drop_groups(groups, touched)
+tally.keep()
+drop_groups(groups, tally)
 redis.call('HSET', stats, unpack(counters))
 if token == 0 and not (head[2] and tonumber(head[2]) <= now) then redis.call('LPUSH', wake, '1') end
 return reply

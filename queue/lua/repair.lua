@@ -81,13 +81,13 @@ for _, h in ipairs(others) do
 end
 for _, set in ipairs(sets) do off[#off + 1] = set.name end
 if #off == 0 and not to and not drop then return {'well'} end
-local touched, failures = {}, nil
+local tally, failures = grouping(groups), nil
 for _, set in ipairs(sets) do
-  if set.key == dead then uncount_death(groups, touched, past) end
+  if set.key == dead then tally.leave(past) end
 end
 if to == 'dead' then
   local failure = {error = (tomb and 'unreadable: ' or '') .. reason, attempt = attempt or nil}
-  count_death(group_of_death(groups, touched, type_of(tomb or record), failure), now)
+  tally.count(tally.find(tomb or record, failure), now)
   failures = with_error(past, failure, now)
 end
 local buried = to == 'dead' and 1 or 0
@@ -108,8 +108,8 @@ if tomb then redis.call('HSET', jobs, id, tomb) end
 if to and not attempt then redis.call('HDEL', attempts, id) end
 if key then redis.call('HDEL', unique, key) end
 if failures then redis.call('HSET', errors, id, failures) end
-keep_groups(groups, touched)
-drop_groups(groups, touched)
+tally.keep()
+drop_groups(groups, tally)
 if to then redis.call('ZADD', to == 'dead' and dead or scheduled, int(now), id) end
 if #counters > 0 then redis.call('HSET', stats, unpack(counters)) end
 if to == 'scheduled' and token == 0 and not (head[2] and tonumber(head[2]) <= now) then redis.call('LPUSH', wake, '1') end

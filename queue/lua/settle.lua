@@ -34,7 +34,7 @@ redis.call('ZCARD', done)
 redis.call('HLEN', unique)
 local n = {done = 0, retry = 0, dead = 0, release = 0, lost = 0, corrupt = 0, cancelled = 0}
 local ending = redis.call('SCARD', cancelled) > 0 -- some job is being cancelled
-local results, touched, bytes = {}, {}, 0
+local results, tally, bytes = {}, nil, 0
 for i = 4 + plain, #ARGV, 5 do
   local r = {element = ARGV[i], outcome = ARGV[i + 1], delay = tonumber(ARGV[i + 2]), failure = ARGV[i + 3], key = ARGV[i + 4]}
   assert(n[r.outcome] and r.outcome ~= 'lost' and r.outcome ~= 'cancelled' and r.delay and r.key, 'settle: a result is an outcome, a delay, a failure and a key')
@@ -52,12 +52,11 @@ for i = 4 + plain, #ARGV, 5 do
     local failure = r.failure ~= '' and cjson.decode(r.failure)
     if r.outcome == 'dead' then
       failure = failure or {error = r.reason and 'unreadable: ' .. r.reason or 'no reason was told', worker = worker}
-      local kind = r.reason and 'unreadable'
-      if not kind and bytes < max_bytes then
-        local record = redis.call('HGET', jobs, r.id)
-        kind, bytes = type_of(record), bytes + #record
+      local record = not r.reason and bytes < max_bytes and redis.call('HGET', jobs, r.id)
+      if record or r.reason then
+        tally, bytes = tally or grouping(groups), bytes + #(record or '')
+        r.group = tally.find(record, failure)
       end
-      r.group = kind and group_of_death(groups, touched, kind, failure)
     end
     if failure then r.errors = with_error(redis.call('HGET', errors, r.id), failure, now) end
   elseif r.outcome == 'done' and r.delay > 0 then
@@ -113,7 +112,7 @@ for _, r in ipairs(results) do
     if r.errors then redis.call('HSET', errors, r.id, r.errors) end
     if outcome == 'dead' then
       redis.call('ZADD', dead, int(now), r.id)
-      count_death(r.group, now)
+      if tally then tally.count(r.group, now) end
     else
       local due = now
       if outcome == 'retry' then
@@ -131,7 +130,7 @@ for _, r in ipairs(results) do
   n[outcome] = n[outcome] + 1
   reply[#reply + 1] = outcome
 end
-keep_groups(groups, touched)
+if tally then tally.keep() end
 if #gone > 0 then
   redis.call('HDEL', jobs, unpack(gone))
   redis.call('HDEL', attempts, unpack(gone))

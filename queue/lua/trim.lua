@@ -19,9 +19,9 @@ local done_ids = from_done > 0 and redis.call('ZRANGE', done, 0, from_done - 1) 
 redis.call('HLEN', jobs)
 redis.call('HLEN', attempts)
 redis.call('HLEN', errors)
-local touched = {}
+local tally = grouping(groups)
 if from_dead > 0 then
-  for _, failures in ipairs(redis.call('HMGET', errors, unpack(dead_ids))) do uncount_death(groups, touched, failures) end
+  for _, failures in ipairs(redis.call('HMGET', errors, unpack(dead_ids))) do tally.leave(failures) end
 end
 local counters = counts(stats, {dead_trimmed = from_dead, done_trimmed = from_done})
 
@@ -34,7 +34,7 @@ for _, ids in ipairs({dead_ids, done_ids}) do
     redis.call('HDEL', errors, unpack(ids))
   end
 end
-keep_groups(groups, touched)
-drop_groups(groups, touched)
+tally.keep()
+drop_groups(groups, tally)
 redis.call('HSET', stats, unpack(counters))
 return {int(from_dead), int(from_done), old_dead + old_done > from_dead + from_done and '1' or '0'}

@@ -58,7 +58,7 @@ func (d *desk) doctorCommand() *cobra.Command {
 		Short: "Look whether everything is as it should be: settings, Redis, queues, workers",
 		Long: "Look whether everything is as it should be: settings, Redis (latency, version, persistence, eviction, memory, clock,\n" +
 			"permissions), queues, workers, and what a go run has left behind on this machine. Each line is ok, warn or bad, with what\n" +
-			"to do. It reads only. --json prints one JSON object. Exit status: 0 nothing is bad, 1 something is.",
+			"to do. It reads only. Exit status: 0 nothing is bad, 1 something is. --json prints one JSON object.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s := &session{in: c.InOrStdin(), out: screenOf(c.OutOrStdout(), d.env), err: screenOf(c.ErrOrStderr(), d.env)}

@@ -11,6 +11,7 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
+// groupJSON is a group with exact times.
 type groupJSON struct {
 	Group string `json:"group"`
 	Queue string `json:"queue"`

@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/punctualq/punctual/cmd/internal/plain"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -37,48 +40,63 @@ func (d *desk) jobsHistoryCommand() *cobra.Command {
 			return err
 		}
 		life, now := lifeOf(info), s.now(ctx, queueName)
-		if asJSON {
-			for _, h := range life {
-				if err := s.out.object(h); err != nil {
-					return err
-				}
-			}
-			return nil
+		if !asJSON {
+			return s.tell(life, now)
 		}
-		t := s.table(column{name: "WHEN"}, column{name: ""}, column{name: "EVENT"}, column{name: "TEXT", cut: true})
 		for _, h := range life {
-			at := time.Time(h.At)
-			exact, when := "", ago(at, now)
-			if !at.IsZero() {
-				exact = clockTime(at)
+			if err := s.out.object(h); err != nil {
+				return err
 			}
-			if h.What == "due" {
-				when = due(at, now)
-			}
-			t.add(exact, when, h.event(), h.text())
 		}
-		return t.flush()
+		return nil
 	})
 	d.queueFlag(c, &queueName)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return c
 }
 
-func (h happening) event() string {
-	if h.Attempt > 0 {
-		return fmt.Sprintf("%s, attempt %d", h.What, h.Attempt)
+// tell prints a line for each happening, and below it, whole, what was said of it.
+func (s *session) tell(life []happening, now time.Time) error {
+	t := s.table(column{name: "WHEN"}, column{name: ""}, column{name: "EVENT"})
+	for _, h := range life {
+		at := time.Time(h.At)
+		exact, when := "", ago(at, now)
+		if !at.IsZero() {
+			exact = clockTime(at)
+		}
+		if h.What == "due" {
+			when = due(at, now)
+		}
+		t.add(exact, when, h.event())
 	}
-	return h.What
+	rows := t.rows
+	t.fit(rows)
+	for i, h := range life {
+		t.rows = rows[i : i+1]
+		if err := t.flush(); err != nil {
+			return err
+		}
+		if h.Text == "" {
+			continue
+		}
+		text := "    " + strings.ReplaceAll(plain.Lines(h.Text), "\n", "\n    ") + "\n"
+		if _, err := io.WriteString(s.out, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// text is what there is to say, with who did it and how long it took before it.
-func (h happening) text() string {
-	text := h.Text
-	if h.Worker != "" {
-		text = "on " + h.Worker + ": " + text
+func (h happening) event() string {
+	text := h.What
+	if h.Attempt > 0 {
+		text += fmt.Sprintf(", attempt %d", h.Attempt)
 	}
 	if h.TookMS != nil {
-		text = "after " + span(time.Duration(*h.TookMS)*time.Millisecond) + " " + text
+		text += ", after " + span(time.Duration(*h.TookMS)*time.Millisecond)
+	}
+	if h.Worker != "" {
+		text += " on " + h.Worker
 	}
 	return text
 }

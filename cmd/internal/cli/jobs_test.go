@@ -178,8 +178,8 @@ func TestJobsGetAndHistory(t *testing.T) {
 	equal(t, "events", strings.Join(events, " "), "created failed due")
 	equal(t, "took", life[1]["took_ms"], any(12.0))
 	text = r.ok("jobs", "history", "a", "--queue", r.name)
-	contains(t, text, "failed, attempt 1", `after 12 ms on w1: no ro`, "due", "in 1 h")
-	if n := strings.Count(text, "\n"); n != 4 || strings.Contains(text, "\x1b") {
+	contains(t, text, "created\n    by ann\n", "failed, attempt 1, after 12 ms on w1\n    no route\n    to \\x1b[2Jhost\n", "in 1 h", "due\n    for attempt 2 of 11\n")
+	if n := strings.Count(text, "\n"); n != 8 || strings.Contains(text, "\x1b") {
 		t.Errorf("%d lines: %s", n, text)
 	}
 	r.bury(1, "x")

@@ -217,3 +217,29 @@ func (a *asking) Write(b []byte) (int, error) {
 	}
 	return a.tty.Write(b)
 }
+
+// What failed is grouped, and a group is listed, redriven and purged by its id.
+func TestGroups(t *testing.T) {
+	r := newRig(t)
+	r.bury(3, "mail")
+	r.bury(2, "sms")
+	type group struct {
+		Group, Type, Error string
+		Jobs               int
+		First, Last        time.Time
+	}
+	all := objects[group](t, r.ok("groups", "--queue", r.name, "--json"))
+	equal(t, "groups", len(all), 2)
+	equal(t, "the biggest", all[0].Type+all[0].Error+fmt.Sprint(all[0].Jobs), "mailit broke3")
+	contains(t, r.ok("groups", "--queue", r.name), "GROUP", all[0].Group, "mail", "it broke", "ago")
+	for args, want := range map[string]int{"--type sms": 1, "--text broke": 2, "--text other": 0, "--limit 1": 1} {
+		equal(t, args, len(objects[group](t, r.ok(append([]string{"groups", "--queue", r.name, "--json"}, strings.Fields(args)...)...))), want)
+	}
+	r.fails(2, "group", "queues", "purge", r.name, "--group", "x", "--yes")
+	equal(t, "listed", len(objects[shown](t, r.ok("jobs", "ls", "--state", "dead", "--group", all[1].Group, "--queue", r.name, "--json"))), 2)
+	equal(t, "said", r.ok("queues", "redrive", r.name, "--group", all[1].Group, "--yes"), "2 jobs redriven.\n")
+	r.expectDeed("redrive", "the dead jobs of queue "+r.name+", of group "+all[1].Group, 2)
+	equal(t, "said", r.ok("queues", "purge", r.name, "--group", all[0].Group, "--yes"), "3 jobs purged.\n")
+	equal(t, "left", r.ok("groups", "--queue", r.name, "--json"), "")
+	equal(t, "dead", r.dead(), 0)
+}

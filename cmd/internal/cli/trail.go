@@ -10,6 +10,7 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
+// deedJSON is a deed with its exact time.
 type deedJSON struct {
 	At     moment `json:"at"`
 	Who    string `json:"who"`
