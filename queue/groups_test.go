@@ -108,7 +108,8 @@ func TestWhatErrorsHaveInCommon(t *testing.T) {
 		"no user 019A0000-0000-7000-8000-00000000000a, sorry": "no user #, sorry",
 		"blob deadbeef01 of cafe is gone":                     "blob # of cafe is gone",
 		"at 0xc000123abc":                                     "at #x#",
-		"100% of \"%s\" %d+\n\ttwo\\lines":                    "#% of \"%s\" %d+\n\ttwo\\lines",
+		"100% of \"%s\" %d+\n\ttwo\\lines":                    "#% of \"%s\" %d+",
+		"\nbehind an empty line":                              "behind an empty line",
 		"":                                                    "",
 		"x" + long:                                            "x" + long[:198],
 		"yz" + long:                                           "yz" + long[:196], // the last letter whole or not at all

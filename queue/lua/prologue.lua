@@ -145,8 +145,9 @@ local function grouping(groups)
     end
     return touched[id]
   end
-  -- What errors of one kind have in common, at most 200 bytes: ids and numbers are #.
+  -- What errors of one kind have in common, of their first lines at most 200 bytes: ids and numbers are #. Behind it may come a stack.
   local function common(text)
+    text = string.match(text, '[^\n]+') or ''
     local four = '%x%x%x%x'
     local uuid = four .. four .. '%-' .. four .. '%-' .. four .. '%-' .. four .. '%-' .. four .. four .. four
     local kind = string.gsub(string.gsub(string.sub(text, 1, 400), uuid, '#'), four .. four .. '+', '#')
