@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz mutants matrix faults soak bench screenshots vet fmt
+.PHONY: help run test fuzz browser mutants matrix faults soak bench screenshots vet fmt
 
 # For a first look from an empty build cache: without optimization, debug data and C. 39 s in place of 66 s on two cores.
 QUICK_BUILD = CGO_ENABLED=0 go build -buildvcs=false -ldflags='-s -w' -gcflags='all=-N -l -dwarf=false'
@@ -21,6 +21,9 @@ mutants: ## put deliberate bugs into the code and see each caught by the tests (
 
 matrix: ## the tests of every Redis and Valkey that can be had (REDIS_SERVERS="path path")
 	@./scripts/matrix.sh
+
+browser: ## test the dashboard in a real browser (chromium or google-chrome)
+	@cd integration/browser && go vet ./... && go test -count=1 -timeout 10m -parallel 4 .
 
 SCALE ?= quick
 SEED ?= 0

@@ -21,7 +21,6 @@ here=$(dirname "$0")
 case $PWD in
 */integration/bench) module=-in-bench ;;
 */integration/faults) module=-in-faults ;;
-*/integration/browser) module=-in-browser ;;
 *) module= ;;
 esac
 case "$1 $2" in
@@ -45,9 +44,6 @@ esac
 echo "fuzz for $FUZZTOTAL s"
 [ ! -e fuzz-fails ]
 `
-	idStandIn = `#!/bin/sh
-[ -e "$(dirname "$0")/not-root" ] && echo 1000 || echo 0
-`
 	gofmtStandIn = `#!/bin/sh
 cat "$(dirname "$0")/unformatted" 2>/dev/null || true
 `
@@ -56,13 +52,13 @@ cat "$(dirname "$0")/unformatted" 2>/dev/null || true
 func withGo(t *testing.T, w *workbench) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, script := range map[string]string{"go": goStandIn, "gofmt": gofmtStandIn, "id": idStandIn, "apt-get": "#!/bin/sh\nexit 1\n"} {
+	for name, script := range map[string]string{"go": goStandIn, "gofmt": gofmtStandIn} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.env = append(w.env, "PATH="+dir+":"+os.Getenv("PATH"), "PUNCTUAL_TEST_REDIS=embedded", "PUNCTUAL_TEST_BROWSER=sh")
-	for _, module := range []string{"bench", "faults", "browser"} {
+	w.env = append(w.env, "PATH="+dir+":"+os.Getenv("PATH"), "PUNCTUAL_TEST_REDIS=embedded")
+	for _, module := range []string{"bench", "faults"} {
 		if err := os.MkdirAll(filepath.Join(w.dir, "integration", module), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +97,8 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 		}
 	}
 	want := []string{
-		"test -count=1 -timeout 10m -parallel 4 . [embedded]-in-browser",
 		"test -count=1 -timeout 10m -parallel 6 . [embedded]-in-faults",
+		"test -count=1 -timeout 10m ./api/ui [embedded]",
 		"test -count=1 -timeout 5m ./... [embedded]-in-bench",
 		"test -count=1 -timeout 5m ./history [embedded]-in-faults",
 		"test -race -count=1 -timeout 10m -run ^TestDocumentedCommands$ ./integration [embedded]",
@@ -134,7 +130,7 @@ func TestTestScriptFailsWhenAnythingFails(t *testing.T) {
 
 func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
 	for what, calls := range map[string]int{"test-fails-in-bench": 8, "vet-fails-in-bench": 7, "test-fails-in-faults": 8,
-		"vet-fails-in-faults": 7, "test-fails-in-browser": 8, "vet-fails-in-browser": 7, "mutants-fail": 8, "fuzz-fails": 8} {
+		"vet-fails-in-faults": 7, "mutants-fail": 8, "fuzz-fails": 8} {
 		w := newWorkbench(t)
 		dir := withGo(t, w)
 		touch(t, dir, what)
@@ -145,32 +141,6 @@ func TestTestScriptFailsWhenWhatFollowsFails(t *testing.T) {
 		}
 		if got := tests(t, dir); len(got) != calls {
 			t.Errorf("%s: go test was called with %q", what, got)
-		}
-	}
-}
-
-// TestTestScriptWithoutABrowser: it says so, and in CI that is a failure where one could have been installed.
-func TestTestScriptWithoutABrowser(t *testing.T) {
-	for _, c := range []struct {
-		ci    string
-		root  bool
-		fails bool
-	}{{"", true, false}, {"true", false, false}, {"true", true, true}} {
-		w := newWorkbench(t)
-		dir := withGo(t, w)
-		w.env = append(w.env, "PUNCTUAL_TEST_BROWSER=no-such-browser", "CI="+c.ci)
-		if !c.root {
-			touch(t, dir, "not-root")
-		}
-		cmd, out := w.script("test")
-		if err := cmd.Run(); (err != nil) != c.fails {
-			t.Errorf("%+v: %v\n%s", c, err, out)
-		}
-		if !strings.Contains(out.String(), "the dashboard is not tested in a browser\n") {
-			t.Errorf("%+v: it does not say that it leaves something out:\n%s", c, out)
-		}
-		if calls := tests(t, dir); len(calls) != 7 || slices.ContainsFunc(calls, func(call string) bool { return strings.HasSuffix(call, "-in-browser") }) {
-			t.Errorf("%+v: go test was called with %q", c, calls)
 		}
 	}
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # All tests. Arguments are passed on to go test, and then only what they say is run; a package among them replaces ./... .
 # Without any, the benchmark harness is tested as well (integration/bench, a module of its own), as are the faults in their
-# quick form (integration/faults) and the dashboard in a browser (integration/browser), the mutants are compared with the code,
-# and all is fuzzed for 30 s.
+# quick form (integration/faults), the mutants are compared with the code, and all is fuzzed for 30 s.
 #
 # The Redis of the tests is chosen once, here: containers where a Docker engine answers and can
 # provide the image, else redis-server processes (installed by apt where that may be done), else
@@ -47,15 +46,6 @@ if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC | cut -d' ' -f1
     echo "no C compiler: the race detector is left out"
 fi
 
-# The dashboard is tested in the first of these that is here, as integration/browser/chrome.go looks for them.
-browser=
-for name in ${PUNCTUAL_TEST_BROWSER:-chromium google-chrome}; do
-    if command -v "$name" >/dev/null 2>&1; then
-        browser=$name
-        break
-    fi
-done
-
 PUNCTUAL_TEST_SKIPPED=$(mktemp)
 export PUNCTUAL_TEST_SKIPPED
 computed=$(mktemp)
@@ -82,10 +72,6 @@ wait_most() {
     go test $race -p 2 -parallel 8 -count=1 -timeout 10m -skip "$documented" $waiting || failed=1
     (cd integration/faults && go vet ./... && go test -count=1 -timeout 10m -parallel 6 .) || failed=1
     (cd integration/faults && go test -count=1 -timeout 5m ./history) || failed=1
-    # A browser has processes of its own beside each test.
-    if [ -n "$browser" ]; then
-        (cd integration/browser && go vet ./... && go test -count=1 -timeout 10m -parallel 4 .) || failed=1
-    fi
     # Without -race, which would only slow down what the harness measures. It runs every case once, with few jobs.
     (cd integration/bench && go vet ./... && go test -count=1 -timeout 5m ./...) || failed=1
     # Whether each mutant still fits the code; make mutants tries them.
@@ -100,7 +86,9 @@ wait_most() {
 compute_most() {
     local failed=0
     nice -n 5 go test $race -count=1 -timeout 10m -run "$documented" ./integration || failed=1
-    nice -n 5 go test $race -p 2 -count=1 -timeout 10m $(go list ./... | grep -Ev '/(integration|redistest|app)$') || failed=1
+    nice -n 5 go test $race -p 2 -count=1 -timeout 10m $(go list ./... | grep -Ev '/(integration|redistest|app|ui)$') || failed=1
+    # It reads whole pages again and again: with the race detector that takes a minute and more.
+    nice -n 5 go test -count=1 -timeout 10m ./api/ui || failed=1
     return $failed
 }
 
@@ -116,13 +104,6 @@ go build ./... || failed=1
 go vet $race ./... || failed=1
 
 if [ $# = 0 ]; then
-    if [ -z "$browser" ]; then
-        echo "no chromium here, and no google-chrome: the dashboard is not tested in a browser"
-        if [ "${CI:-}" = true ] && apt_may; then
-            echo "it could be installed by apt (see .ci/run), so that is a failure"
-            failed=1
-        fi
-    fi
     set -m # a process group of its own, see end
     compute_most >"$computed" 2>&1 &
     computing=$!

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// programs are the browsers that can be used, the first that is found; PUNCTUAL_TEST_BROWSER names others. scripts/test.sh looks for
+// programs are the browsers that can be used, the first that is found; PUNCTUAL_TEST_BROWSER names others. make browser looks for
 // the same.
 func programs() []string {
 	if chosen := strings.Fields(os.Getenv("PUNCTUAL_TEST_BROWSER")); len(chosen) > 0 {
