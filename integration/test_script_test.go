@@ -98,7 +98,7 @@ func TestTestScriptPassesItsArgumentsOn(t *testing.T) {
 	}
 	want := []string{
 		"test -count=1 -timeout 10m -parallel 6 . [embedded]-in-faults",
-		"test -count=1 -timeout 10m ./api/ui [embedded]",
+		"test -count=1 -timeout 10m ./api ./api/ui [embedded]",
 		"test -count=1 -timeout 5m ./... [embedded]-in-bench",
 		"test -count=1 -timeout 5m ./history [embedded]-in-faults",
 		"test -race -count=1 -timeout 10m -run ^TestDocumentedCommands$ ./integration [embedded]",

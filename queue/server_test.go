@@ -117,17 +117,20 @@ func TestServerOfASilentRedis(t *testing.T) {
 
 // A replica says that it is one, and its primary how many it has.
 func TestServerOfAReplica(t *testing.T) {
-	primary, replica := real(t), real(t)
-	p, r := rigOn(t, primary, queue.Options{Timeout: bound}), rigOn(t, replica, queue.Options{Timeout: bound})
-	host, port, _ := strings.Cut(primary.Addr(), ":")
-	if err := replica.Client().Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
-		t.Fatal(err)
-	}
+	first := primary(t)
+	replica := follower(t, first)
+	p := rigOn(t, first, queue.Options{Timeout: bound})
 	redistest.Await(t, bound, "the replica to be linked", func() bool { return p.askServer().Replicas == 1 })
-	equal(t, "roles", []string{p.askServer().Role, r.askServer().Role}, []string{"master", "replica"})
-	if err := replica.Client().Do(t.Context(), "REPLICAOF", "NO", "ONE").Err(); err != nil {
+	c, err := queue.Open(t.Context(), replica.URL(), queue.Options{Timeout: bound})
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.Close() })
+	info, err := c.Server(t.Context(), p.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "roles", []string{p.askServer().Role, info.Role}, []string{"master", "replica"})
 }
 
 // The slow log tells our scripts by name, and of the commands of others only theirs.
