@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,33 +66,15 @@ func powerLoss(r *Run) {
 // with what was appended meanwhile. So half of what a script wrote is there after the second power loss: a record without its place.
 func (s *Scene) mendHalves(r *Run, mode string) {
 	s.Helper()
-	cmd := exec.Command(binary(s.T, "punctual"), "audit", "--fix", "--json")
-	cmd.Env = append(os.Environ(), s.env(nil)...)
-	out, err := cmd.Output()
-	var report struct {
-		Queues []struct {
-			Findings []struct {
-				Code  string `json:"code"`
-				Fixed bool   `json:"fixed"`
-			} `json:"findings"`
-		} `json:"queues"`
-	}
-	if json.Unmarshal(out, &report) != nil {
-		s.Errorf("punctual audit --fix: %v\n%s", err, out)
-		return
-	}
-	halves := 0
-	for _, q := range report.Queues {
-		for _, f := range q.Findings {
-			halves++
-			if !f.Fixed || f.Code != "record-without-place" {
-				s.Errorf("punctual audit --fix found %+v, want at most records without a place, mended", f)
-			}
+	halves := s.report("--fix")
+	for _, f := range halves {
+		if !f.Fixed || f.Code != "record-without-place" {
+			s.Errorf("punctual audit --fix found %+v, want at most records without a place, mended", f)
 		}
 	}
-	r.Figure("jobs that Redis brought back by half, mended by punctual audit --fix, "+mode, float64(halves), "", "")
-	if most := r.Times(2, 20); halves > 100*most {
-		s.Errorf("%d halves, want those of one script for each power loss at most", halves)
+	r.Figure("jobs that Redis brought back by half, mended by punctual audit --fix, "+mode, float64(len(halves)), "", "")
+	if most := r.Times(2, 20); len(halves) > 100*most {
+		s.Errorf("%d halves, want those of one script for each power loss at most", len(halves))
 	}
 }
 
