@@ -10,7 +10,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/punctualq/punctual/api/ui"
-	"github.com/punctualq/punctual/queue"
 )
 
 // UI of Config is the dashboard.
@@ -53,5 +52,3 @@ func noteVisit(r *http.Request, n ui.Note) {
 	_, path, _ := strings.Cut(n.Route, " ")
 	e.template, e.jobID, e.jobs, e.err = cmp.Or(path, "/ui/"), n.Job, n.Jobs, n.Err
 }
-
-var _ ui.Queue = (*queue.Client)(nil)

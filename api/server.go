@@ -13,41 +13,18 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/punctualq/punctual/api/ui"
 	"github.com/punctualq/punctual/queue"
 )
 
 // Queue is what the API needs of a queue; *queue.Client has it, and says what each call promises. All return when their
-// context ends.
+// context ends. What looks at queues and steers them is the same for people and for programs.
 type Queue interface {
+	ui.Queue
+
 	Enqueue(ctx context.Context, job queue.NewJob) (queue.Enqueued, error)
 	EnqueueMany(ctx context.Context, jobs []queue.NewJob) ([]queue.Enqueued, error)
-
-	Get(ctx context.Context, queue, id string) (queue.Info, error)
-	List(ctx context.Context, queue string, l queue.Listing) (queue.Page, error)
-	Cancel(ctx context.Context, queue, id string) (queue.State, error)
-	Reschedule(ctx context.Context, queue, id string, when queue.When) (time.Time, error)
-	Redrive(ctx context.Context, queue, id string) error
-	Edit(ctx context.Context, queue, id string, change queue.Changes) (queue.Info, error)
-
-	Overview(ctx context.Context, queue string) (queue.Overview, error)
-	Overviews(ctx context.Context) ([]queue.Overview, error)
-	Pause(ctx context.Context, queue string) (changed bool, err error)
-	Resume(ctx context.Context, queue string) (changed bool, err error)
-	RedriveAll(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
-	Purge(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
-
-	Workers(ctx context.Context) ([]queue.WorkerState, error)
-	Quiet(ctx context.Context, worker string) error
-	Stop(ctx context.Context, worker string) error
-
-	DeadGroups(ctx context.Context, queue string) (groups []queue.DeadGroup, others int, err error)
-	Minutes(ctx context.Context, queue string, last int) ([]queue.Minute, error)
-	Server(ctx context.Context, queue string) (queue.ServerInfo, error)
-	Trail(ctx context.Context, queue string, limit int) ([]queue.Deed, error)
-	Record(ctx context.Context, d queue.Deed) error
-
 	Limit(ctx context.Context, subject string, rate float64, burst int) (wait time.Duration, err error)
-	Health(ctx context.Context) []queue.Problem
 }
 
 // Config of the API.

@@ -26,17 +26,12 @@ type deadGroup struct {
 
 // dead answers GET /ui/dead.
 func (u *ui) dead(v *visit) error {
-	all, err := v.overviews()
+	all, name, err := v.queues()
 	if err != nil {
 		return err
 	}
-	name, err := v.chosen(v.r.URL.Query().Get("queue"), all)
-	if err != nil {
-		return err
-	}
-	d := deadData{Queue: name, All: jobsFilter{Queue: name, State: string(queue.Dead)}.URL()}
+	d := deadData{Queue: name, Queues: namesOf(all), All: jobsFilter{Queue: name, State: string(queue.Dead)}.URL()}
 	for _, o := range all {
-		d.Queues = append(d.Queues, o.Queue)
 		if o.Queue == name {
 			d.Dead = o.Dead
 		}

@@ -114,9 +114,8 @@ func (u *ui) jobs(v *visit) error {
 	if f.Queue, err = v.chosen(f.Queue, all); err != nil {
 		return err
 	}
-	d := jobsData{Filter: f, Here: v.r.URL.RequestURI(), TimeName: "Due"}
+	d := jobsData{Filter: f, Here: v.r.URL.RequestURI(), TimeName: "Due", Queues: namesOf(all)}
 	for _, o := range all {
-		d.Queues = append(d.Queues, o.Queue)
 		if o.Queue == f.Queue {
 			d.tabs(o)
 		}

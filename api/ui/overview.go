@@ -32,12 +32,7 @@ type queueRow struct {
 
 // overview answers GET /ui.
 func (u *ui) overview(v *visit) error {
-	var all []queue.Overview
-	var workers []queue.WorkerState
-	err := together(
-		func() (err error) { all, err = v.overviews(); return err },
-		func() (err error) { workers, err = v.workers(); return err },
-	)
+	all, workers, err := v.queuesAndWorkers()
 	if err != nil {
 		return err
 	}
@@ -131,10 +126,7 @@ type history struct {
 
 // history makes the charts of one queue.
 func (v *visit) history(name string, all []queue.Overview) *history {
-	h := &history{Queue: name}
-	for _, o := range all {
-		h.Queues = append(h.Queues, o.Queue)
-	}
+	h := &history{Queue: name, Queues: namesOf(all)}
 	chosen := ranges[0]
 	for _, r := range ranges {
 		h.Ranges = append(h.Ranges, r.Name)

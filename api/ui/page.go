@@ -194,7 +194,7 @@ func cutQuery(to string) (path string, query url.Values, ok bool) {
 	return u.EscapedPath(), query, true
 }
 
-// queueNow is the clock of Redis as the overviews tell it, else this process' own.
+// clockOf is the clock of Redis as the overviews tell it, else this process' own.
 func clockOf(all []queue.Overview) time.Time {
 	for _, o := range all {
 		if !o.Now.IsZero() {
@@ -208,6 +208,31 @@ func clockOf(all []queue.Overview) time.Time {
 func (v *visit) overviews() ([]queue.Overview, error) {
 	all, err := v.u.Queue.Overviews(v.ctx)
 	return seen(v.caller, all, func(o queue.Overview) string { return o.Queue }), err
+}
+
+// namesOf are the names of queues.
+func namesOf(all []queue.Overview) (names []string) {
+	for _, o := range all {
+		names = append(names, o.Queue)
+	}
+	return names
+}
+
+// queues are those that the caller may see, and the one of them that the query of a page names.
+func (v *visit) queues() (all []queue.Overview, chosen string, err error) {
+	if all, err = v.overviews(); err == nil {
+		chosen, err = v.chosen(v.r.URL.Query().Get("queue"), all)
+	}
+	return all, chosen, err
+}
+
+// queuesAndWorkers are asked for at once.
+func (v *visit) queuesAndWorkers() (all []queue.Overview, workers []queue.WorkerState, err error) {
+	err = together(
+		func() (err error) { all, err = v.overviews(); return err },
+		func() (err error) { workers, err = v.workers(); return err },
+	)
+	return all, workers, err
 }
 
 // seen leaves out what belongs to queues that the caller may not see.

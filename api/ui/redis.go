@@ -35,18 +35,11 @@ type redisFact struct {
 
 // redis answers GET /ui/redis.
 func (u *ui) redis(v *visit) error {
-	all, err := v.overviews()
+	all, name, err := v.queues()
 	if err != nil {
 		return err
 	}
-	name, err := v.chosen(v.r.URL.Query().Get("queue"), all)
-	if err != nil {
-		return err
-	}
-	d := redisData{Queue: name}
-	for _, o := range all {
-		d.Queues = append(d.Queues, o.Queue)
-	}
+	d := redisData{Queue: name, Queues: namesOf(all)}
 	var info queue.ServerInfo
 	err = together(
 		func() (err error) { info, err = u.Queue.Server(v.ctx, cmp.Or(name, queue.DefaultQueue)); return err },

@@ -19,18 +19,11 @@ const deedsOnPage = 200
 
 // trail answers GET /ui/trail.
 func (u *ui) trail(v *visit) error {
-	all, err := v.overviews()
+	all, name, err := v.queues()
 	if err != nil {
 		return err
 	}
-	name, err := v.chosen(v.r.URL.Query().Get("queue"), all)
-	if err != nil {
-		return err
-	}
-	d := trailData{Queue: name}
-	for _, o := range all {
-		d.Queues = append(d.Queues, o.Queue)
-	}
+	d := trailData{Queue: name, Queues: namesOf(all)}
 	if name != "" {
 		deeds, err := u.Queue.Trail(v.ctx, name, deedsOnPage)
 		d.Told = err == nil

@@ -28,12 +28,7 @@ type workerRow struct {
 
 // workers answers GET /ui/workers.
 func (u *ui) workers(v *visit) error {
-	var all []queue.Overview
-	var workers []queue.WorkerState
-	err := together(
-		func() (err error) { all, err = v.overviews(); return err },
-		func() (err error) { workers, err = v.workers(); return err },
-	)
+	all, workers, err := v.queuesAndWorkers()
 	if err != nil {
 		return err
 	}
