@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -134,7 +135,7 @@ func TestImage(t *testing.T) {
 // inside.
 func runImage(t *testing.T, name string, r *redistest.Server, program, address string, settings ...string) string {
 	t.Helper()
-	p := &process{addr: freeAddr(t)}
+	p := &process{addr: programs.FreeAddr(t)}
 	args := []string{"run", "--detach", "--network", "host", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"}
 	for _, s := range append(settings, "REDIS_URL="+r.URL(), address+"="+p.addr) {
 		args = append(args, "--env", s)

@@ -135,7 +135,7 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%s: Restart=%s RestartPreventExitStatus=%s", name, values["Restart"], values["RestartPreventExitStatus"])
 		}
 		// As if the programs were installed where they are.
-		installed := strings.ReplaceAll(string(text), "/usr/local/bin/", filepath.Dir(binary(t, "server"))+"/")
+		installed := strings.ReplaceAll(string(text), "/usr/local/bin/", filepath.Dir(built.Path(t, "server"))+"/")
 		write(t, filepath.Join(dir, name), []byte(installed), 0o644)
 	}
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -35,7 +36,7 @@ type reader struct {
 // terminal is a command and what it prints.
 type terminal struct {
 	cmd  *exec.Cmd
-	out  output
+	out  programs.Output
 	seen int // lines that the page has told of
 	gone chan struct{}
 }

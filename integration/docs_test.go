@@ -205,7 +205,7 @@ func TestDocsNameEverySetting(t *testing.T) {
 // helpDefaults reads names and defaults out of what a program prints with -h.
 func helpDefaults(t *testing.T) map[string]string {
 	t.Helper()
-	out, err := exec.Command(binary(t, "server"), "-h").Output()
+	out, err := exec.Command(built.Path(t, "server"), "-h").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestKillOfGoRun(t *testing.T) {
 func TestOtherParentsAreNoGoRun(t *testing.T) {
 	t.Parallel()
 	r := redistest.Own(t)
-	p := start(t, r, nil, "sh", "-c", binary(t, "jobqueue")+` & echo $! >&2; wait`)
+	p := start(t, r, nil, "sh", "-c", built.Path(t, "jobqueue")+` & echo $! >&2; wait`)
 	p.awaitHTTP(t, "/readyz", http.StatusOK, 20*time.Second)
 	line, _, _ := strings.Cut(p.stderr.String(), "\n")
 	child, err := os.FindProcess(int(mustInt(strings.TrimSpace(line))))

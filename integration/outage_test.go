@@ -61,7 +61,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, r *redistest.Server) {
 		r.Stop(t)
 		server := startServer(t, r)
-		worker := start(t, r, nil, binary(t, "jobqueue"))
+		worker := start(t, r, nil, built.Path(t, "jobqueue"))
 		worker.awaitHTTP(t, "/livez", http.StatusOK, 10*time.Second)
 		worker.awaitLog(t, 5*time.Second, "Redis cannot be reached")
 		for _, p := range []*process{server, worker} {

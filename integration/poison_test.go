@@ -28,7 +28,7 @@ func supervise(t *testing.T, r *redistest.Server, settings []string) (crashes *a
 	t.Helper()
 	crashes = &atomic.Int32{}
 	over, ended := make(chan struct{}), make(chan struct{})
-	first := start(t, r, settings, binary(t, "hostile"))
+	first := start(t, r, settings, built.Path(t, "hostile"))
 	go func() {
 		defer close(ended)
 		for p := first; ; {
@@ -38,7 +38,7 @@ func supervise(t *testing.T, r *redistest.Server, settings []string) (crashes *a
 			case <-p.gone:
 			}
 			crashes.Add(1)
-			p = start(t, r, settings, binary(t, "hostile"))
+			p = start(t, r, settings, built.Path(t, "hostile"))
 		}
 	}()
 	return crashes, func() { close(over); <-ended }
@@ -183,7 +183,7 @@ func TestHarmlessDeeds(t *testing.T) {
 	r := redistest.Own(t)
 	q, c, client := redistest.Queue(t), r.Client(), open(t, r.URL())
 	const slots = 5
-	p := start(t, r, hostileSettings(q, fmt.Sprintf("WORKER_CONCURRENCY=%d", slots), "STUCK_AFTER=100ms"), binary(t, "hostile"))
+	p := start(t, r, hostileSettings(q, fmt.Sprintf("WORKER_CONCURRENCY=%d", slots), "STUCK_AFTER=100ms"), built.Path(t, "hostile"))
 	p.awaitHTTP(t, "/readyz", http.StatusOK, 20*time.Second)
 	done := 0
 	meet := func() {
@@ -236,7 +236,7 @@ func TestStuckIsReported(t *testing.T) {
 	t.Parallel()
 	r := redistest.Own(t)
 	q, c, client := redistest.Queue(t), r.Client(), open(t, r.URL())
-	p := start(t, r, hostileSettings(q, "WORKER_CONCURRENCY=1", "STUCK_AFTER=300ms"), binary(t, "hostile"))
+	p := start(t, r, hostileSettings(q, "WORKER_CONCURRENCY=1", "STUCK_AFTER=300ms"), built.Path(t, "hostile"))
 	p.awaitHTTP(t, "/readyz", http.StatusOK, 20*time.Second)
 	beat := keysLike(t, c, "punctual:{"+q+"}:heartbeat:*")
 	if len(beat) != 1 {

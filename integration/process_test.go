@@ -1,85 +1,41 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/punctualq/punctual/api"
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
 // secret signs the tokens of these tests; the processes get it as JWT_SECRET.
 const secret = "a secret of the integration tests only"
 
-var built struct {
-	sync.Once
-	dir string
-	err error
-}
-
-// binary builds the commands once for this test binary, and returns the path of one.
-func binary(t *testing.T, name string) string {
-	t.Helper()
-	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "punctual-test-"); built.err != nil {
-			return
-		}
-		out, err := exec.Command("go", "build", "-o", built.dir, "../cmd/server", "../cmd/jobqueue", "../cmd/punctual", "./hostile").CombinedOutput()
-		if err != nil {
-			built.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return filepath.Join(built.dir, name)
-}
+// built are our programs, for all tests.
+var built = programs.In("..", "./cmd/server", "./cmd/jobqueue", "./cmd/punctual", "./integration/hostile")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
+	built.Remove()
 	os.Exit(code)
-}
-
-// output gathers what a process prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // process is one of our own binaries, or a `go run` of one.
 type process struct {
 	cmd    *exec.Cmd
-	stdout output
-	stderr output
+	stdout programs.Output
+	stderr programs.Output
 	gone   chan struct{} // closed when it has exited
 	addr   string        // of its HTTP server
 }
@@ -87,7 +43,7 @@ type process struct {
 // start runs a command with the settings of these tests and ends it with the test, by pid.
 func start(t *testing.T, r *redistest.Server, settings []string, command ...string) *process {
 	t.Helper()
-	p := &process{gone: make(chan struct{}), addr: freeAddr(t)}
+	p := &process{gone: make(chan struct{}), addr: programs.FreeAddr(t)}
 	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Env = append(os.Environ(), "APP_ENV=develop", "REDIS_URL="+r.URL(), "JWT_SECRET="+secret,
 		"HTTP_ADDR="+p.addr, "WORKER_HTTP_ADDR="+p.addr, "LOG_FORMAT=json")
@@ -114,14 +70,14 @@ func start(t *testing.T, r *redistest.Server, settings []string, command ...stri
 
 func startServer(t *testing.T, r *redistest.Server, settings ...string) *process {
 	t.Helper()
-	p := start(t, r, settings, binary(t, "server"))
+	p := start(t, r, settings, built.Path(t, "server"))
 	p.awaitHTTP(t, "/livez", http.StatusOK, 10*time.Second)
 	return p
 }
 
 func startJobqueue(t *testing.T, r *redistest.Server, settings ...string) *process {
 	t.Helper()
-	p := start(t, r, settings, binary(t, "jobqueue"))
+	p := start(t, r, settings, built.Path(t, "jobqueue"))
 	p.awaitHTTP(t, "/readyz", http.StatusOK, 20*time.Second)
 	return p
 }
@@ -211,16 +167,6 @@ func (p *process) mustRegister(t *testing.T, body string) string {
 		t.Fatalf("register %s: %d %s", body, a.status, a.Code)
 	}
 	return a.JobID
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // onEveryRedis runs a test with each kind of real Redis that works here: containers and processes.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -34,7 +35,7 @@ func newWorkbench(t *testing.T) *workbench {
 	if err := os.CopyFS(filepath.Join(dir, "scripts"), os.DirFS("../scripts")); err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(freeAddr(t))
+	_, port, _ := net.SplitHostPort(programs.FreeAddr(t))
 	w := &workbench{t: t, dir: dir, port: port}
 	w.env = append(os.Environ(), "REDIS_PORT="+port, "DOCKER_HOST=unix://"+dir+"/no-engine.sock")
 	return w

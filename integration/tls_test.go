@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 	"github.com/punctualq/punctual/queue"
 )
@@ -108,7 +109,7 @@ func needTLS(t *testing.T) {
 // tlsRedis is a Redis that asks for client certificates on a port for TLS. The plain port beside it is for redistest.
 func tlsRedis(t *testing.T, p pki, certificate string) (s *redistest.Server, addr string) {
 	t.Helper()
-	addr = freeAddr(t)
+	addr = programs.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	s = redistest.OwnOn(t, redistest.Process, "--tls-port", port, "--tls-cert-file", p.file(certificate+".pem"),
 		"--tls-key-file", p.file(certificate+".key"), "--tls-ca-cert-file", p.file("ours.pem"), "--tls-auth-clients", "yes")

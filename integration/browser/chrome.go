@@ -11,9 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// programs are the browsers that can be used, the first that is found; PUNCTUAL_TEST_BROWSER names others. make browser looks for
-// the same.
-func programs() []string {
+// browsers are those that can be used, the first that is found; PUNCTUAL_TEST_BROWSER names others.
+func browsers() []string {
 	if chosen := strings.Fields(os.Getenv("PUNCTUAL_TEST_BROWSER")); len(chosen) > 0 {
 		return chosen
 	}
@@ -32,7 +31,7 @@ var chromium struct {
 func browser(t testing.TB) context.Context {
 	t.Helper()
 	program := ""
-	for _, name := range programs() {
+	for _, name := range browsers() {
 		if path, err := exec.LookPath(name); err == nil {
 			program = path
 			break
@@ -40,9 +39,9 @@ func browser(t testing.TB) context.Context {
 	}
 	switch {
 	case program == "" && os.Getenv("CI") == "true":
-		t.Fatalf("needs one of %q: install chromium", programs())
+		t.Fatalf("needs one of %q: install chromium", browsers())
 	case program == "":
-		t.Skipf("needs one of %q: install chromium", programs())
+		t.Skipf("needs one of %q: install chromium", browsers())
 	}
 	chromium.Do(func() { chromium.err = launch(program) })
 	if chromium.err != nil {

@@ -8,6 +8,6 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	closeBrowser()
-	removeBinaries()
+	built.Remove()
 	os.Exit(code)
 }

@@ -1,19 +1,14 @@
 package browser
 
 import (
-	"bytes"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -23,68 +18,21 @@ const secret = "a secret of the browser tests and of nobody else"
 // patience bounds every wait. It is long, since other tests have the processors too; nothing waits for it to pass.
 const patience = time.Minute
 
-var built struct {
-	sync.Once
-	dir string
-	err error
-}
-
-// binary builds our programs once for all tests.
-func binary(t testing.TB, name string) string {
-	t.Helper()
-	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "punctual-browser-"); built.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./integration/hostile")
-		cmd.Dir = "../.." // of the module that the programs belong to
-		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return filepath.Join(built.dir, name)
-}
-
-// removeBinaries ends what binary began.
-func removeBinaries() {
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
-}
-
-// output gathers what a process prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
+// built are our programs, for all tests.
+var built = programs.In("../..", "./cmd/server", "./integration/hostile")
 
 // process is one of our own programs.
 type process struct {
 	addr string // of its HTTP server
 	cmd  *exec.Cmd
-	out  output
+	out  programs.Output
 	gone chan struct{} // closed when it has exited
 }
 
 // start runs a program and ends it with the test, by pid.
 func start(t testing.TB, env []string, command ...string) *process {
 	t.Helper()
-	p := &process{gone: make(chan struct{}), addr: freeAddr(t)}
+	p := &process{gone: make(chan struct{}), addr: programs.FreeAddr(t)}
 	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Env = append(os.Environ(), "APP_ENV=develop", "JWT_SECRET="+secret, "HTTP_ADDR="+p.addr, "WORKER_HTTP_ADDR="+p.addr, "LOG_FORMAT=json")
 	p.cmd.Env = append(p.cmd.Env, env...) // of two the last counts
@@ -102,7 +50,7 @@ func start(t testing.TB, env []string, command ...string) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.gone
 		if t.Failed() {
-			t.Logf("%v, the end of what it printed:\n%s", command, tail(p.out.String(), 30))
+			t.Logf("%v, the end of what it printed:\n%s", command, programs.Tail(p.out.String(), 30))
 		}
 	})
 	return p
@@ -114,7 +62,7 @@ func (p *process) awaitLive(t testing.TB) {
 	client := http.Client{Timeout: 2 * time.Second}
 	redistest.Await(t, patience, "/livez to answer", func() bool {
 		if p.exited() {
-			t.Fatalf("%v has exited:\n%s", p.cmd.Args, tail(p.out.String(), 30))
+			t.Fatalf("%v has exited:\n%s", p.cmd.Args, programs.Tail(p.out.String(), 30))
 		}
 		res, err := client.Get("http://" + p.addr + "/livez")
 		if err != nil {
@@ -132,20 +80,4 @@ func (p *process) exited() bool {
 	default:
 		return false
 	}
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// tail is the last lines of a text.
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -26,7 +26,7 @@ func newScene(t testing.TB, settings ...string) *scene {
 	t.Helper()
 	browser(t) // before anything is started in vain
 	s := &scene{TB: t, redis: redistest.Own(t)}
-	s.server = start(t, append([]string{"REDIS_URL=" + s.redis.URL()}, settings...), binary(t, "server"))
+	s.server = start(t, append([]string{"REDIS_URL=" + s.redis.URL()}, settings...), built.Path(t, "server"))
 	var err error
 	if s.queue, err = queue.Open(t.Context(), s.redis.URL(), queue.Options{Timeout: patience}); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func (s *scene) tab() *tab {
 // worker starts a worker process with handlers that do what they are told, see integration/hostile.
 func (s *scene) worker(name string, settings ...string) *process {
 	s.Helper()
-	p := start(s, append([]string{"REDIS_URL=" + s.redis.URL(), "QUEUE=" + name, "JOB_TIMEOUT=10m", "WORKER_HTTP_ADDR="}, settings...), binary(s, "hostile"))
+	p := start(s, append([]string{"REDIS_URL=" + s.redis.URL(), "QUEUE=" + name, "JOB_TIMEOUT=10m", "WORKER_HTTP_ADDR="}, settings...), built.Path(s, "hostile"))
 	redistest.Await(s, patience, "the worker to register", func() bool {
 		for _, w := range s.workers() {
 			if w.PID == p.cmd.Process.Pid && w.Living {

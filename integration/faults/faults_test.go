@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	code := m.Run()
-	removeBinaries()
+	built.Remove()
 	if err := publish(finished.results); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

@@ -58,7 +58,7 @@ func (s *Scene) check() {
 // audit has `punctual audit` look at the queue.
 func (s *Scene) audit() {
 	s.Helper()
-	cmd := exec.Command(binary(s.T, "punctual"), "audit", "--json")
+	cmd := exec.Command(built.Path(s.T, "punctual"), "audit", "--json")
 	cmd.Env = append(os.Environ(), s.env(nil)...)
 	out, err := cmd.Output()
 	var report struct {

@@ -1,77 +1,27 @@
 package faults
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/punctualq/punctual/integration/faults/history"
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
 // secret signs the tokens of the fault tests; the processes get it as JWT_SECRET.
 const secret = "a secret of the fault tests and of nobody else"
 
-var built struct {
-	sync.Once
-	dir string
-	err error
-}
-
-// binary builds our programs once for all rows, without the race detector: faults are about time.
-func binary(t testing.TB, name string) string {
-	t.Helper()
-	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "punctual-faults-"); built.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "./cmd/server", "./cmd/jobqueue", "./cmd/punctual", "./integration/hostile")
-		cmd.Dir = "../.." // of the module that the programs belong to
-		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return filepath.Join(built.dir, name)
-}
-
-// removeBinaries ends what binary began.
-func removeBinaries() {
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
-}
-
-// output gathers what a process prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
+// built are our programs, for all rows.
+var built = programs.In("../..", "./cmd/server", "./cmd/jobqueue", "./cmd/punctual", "./integration/hostile")
 
 // Process is one of our own programs.
 type Process struct {
@@ -83,14 +33,14 @@ type Process struct {
 	history string           // its file
 	asleep  []history.Asleep // when it was stopped; without its name
 	cmd     *exec.Cmd
-	stdout  output
-	stderr  output
+	stdout  programs.Output
+	stderr  programs.Output
 }
 
 // start runs a program and ends it with the test, by pid.
 func start(t testing.TB, env []string, name string, command ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, name: name, Gone: make(chan struct{}), Addr: freeAddr(t)}
+	p := &Process{t: t, name: name, Gone: make(chan struct{}), Addr: programs.FreeAddr(t)}
 	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Env = append(os.Environ(), "APP_ENV=develop", "JWT_SECRET="+secret, "HTTP_ADDR="+p.Addr, "WORKER_HTTP_ADDR="+p.Addr,
 		"LOG_FORMAT=json")
@@ -109,7 +59,7 @@ func start(t testing.TB, env []string, name string, command ...string) *Process 
 		_ = p.cmd.Process.Kill()
 		<-p.Gone
 		if t.Failed() {
-			t.Logf("%s (pid %d), the end of its stderr:\n%s", name, p.Pid(), tail(p.Log(), 40))
+			t.Logf("%s (pid %d), the end of its stderr:\n%s", name, p.Pid(), programs.Tail(p.Log(), 40))
 		}
 	})
 	return p
@@ -189,20 +139,4 @@ func (p *Process) Get(path string) int {
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, res.Body)
 	return res.StatusCode
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// tail is the last lines of a text.
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

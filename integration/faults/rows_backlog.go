@@ -38,7 +38,7 @@ func backlog(r *Run) {
 		}
 
 		begin = time.Now()
-		audit := exec.Command(binary(s.T, "punctual"), "audit")
+		audit := exec.Command(built.Path(s.T, "punctual"), "audit")
 		audit.Env = append(os.Environ(), s.env(nil)...)
 		if out, err := audit.CombinedOutput(); err != nil {
 			s.Errorf("punctual audit: %v\n%s", err, out)

@@ -168,7 +168,7 @@ func (all findings) names(code, id string) bool {
 // report is what `punctual audit` finds.
 func (s *Scene) report(flags ...string) (all findings) {
 	s.Helper()
-	cmd := exec.Command(binary(s.T, "punctual"), append([]string{"audit", "--json"}, flags...)...)
+	cmd := exec.Command(built.Path(s.T, "punctual"), append([]string{"audit", "--json"}, flags...)...)
 	cmd.Env = append(os.Environ(), s.env(nil)...)
 	out, err := cmd.Output()
 	var report struct{ Queues []queue.AuditReport }

@@ -131,7 +131,7 @@ func (s *Scene) workerIn(n *namespace, settings ...string) *Process {
 	addr := net.JoinHostPort(n.inside, "8081")
 	host, _, _ := net.SplitHostPort(s.Redis.Addr())
 	settings = append(settings, "WORKER_HTTP_ADDR="+addr, "REDIS_URL="+strings.Replace(s.URL, host, n.here, 1))
-	p := s.startCommand("jobqueue", settings, n.wrap(binary(s.T, "jobqueue"))...)
+	p := s.startCommand("jobqueue", settings, n.wrap(built.Path(s.T, "jobqueue"))...)
 	p.Addr = addr
 	p.AwaitHTTP("/readyz", 200, 20*time.Second)
 	return p

@@ -61,7 +61,7 @@ func evicting(r *Run) {
 
 // findings is how many the audit has; -1 if it could not be made.
 func (s *Scene) findings(flags ...string) int {
-	cmd := exec.Command(binary(s.T, "punctual"), append([]string{"audit"}, flags...)...)
+	cmd := exec.Command(built.Path(s.T, "punctual"), append([]string{"audit"}, flags...)...)
 	cmd.Env = append(os.Environ(), s.env(nil)...)
 	out, err := cmd.Output()
 	switch code := cmd.ProcessState.ExitCode(); code {

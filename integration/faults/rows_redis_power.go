@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -98,7 +99,7 @@ func (s *Scene) traceWrites() *trace {
 	t := &trace{file: files[0], log: filepath.Join(s.TempDir(), "strace")}
 	t.cmd = exec.Command("strace", "-f", "-p", strconv.Itoa(s.Redis.Pid()), "-P", t.file, "-e", "trace=write,writev,fsync,fdatasync", "-e", "write=none",
 		"-s", "0", "-o", t.log)
-	var said output
+	var said programs.Output
 	t.cmd.Stderr = &said
 	if err := t.cmd.Start(); err != nil {
 		s.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/punctualq/punctual/integration/programs"
 	"github.com/punctualq/punctual/integration/redistest"
 )
 
@@ -128,7 +129,7 @@ func encrypted(name, bad, says string) refusal {
 	return refusal{name: name, says: says, ready: "redis-unavailable",
 		setup: func(x *refused) {
 			c = newCertificates(x.T)
-			addr := freeAddr(x.T)
+			addr := programs.FreeAddr(x.T)
 			_, port, _ := net.SplitHostPort(addr)
 			ctx, cancel := context.WithTimeout(x.Context(), 10*time.Second)
 			defer cancel()

@@ -111,7 +111,7 @@ func (s *Scene) ownHistory() func(queue.Event) {
 // Start runs one of our programs without waiting for it.
 func (s *Scene) Start(name string, settings ...string) *Process {
 	s.Helper()
-	return s.StartAs(name, filepath.Dir(binary(s.T, name)), settings...)
+	return s.StartAs(name, filepath.Dir(built.Path(s.T, name)), settings...)
 }
 
 // StartAs is Start of a program that was built into dir.
