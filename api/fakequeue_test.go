@@ -136,12 +136,16 @@ func (q *fakeQueue) Resume(ctx context.Context, name string) (bool, error) {
 	return q.changed, q.ask(ctx, "resume", name)
 }
 
+func (q *fakeQueue) Purge(ctx context.Context, name, id string) error {
+	return q.ask(ctx, "purge", name, id)
+}
+
 func (q *fakeQueue) RedriveAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
 	return q.moved, q.ask(ctx, "redrive-all", name, f)
 }
 
-func (q *fakeQueue) Purge(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "purge", name, f)
+func (q *fakeQueue) PurgeAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
+	return q.moved, q.ask(ctx, "purge-all", name, f)
 }
 
 func (q *fakeQueue) Workers(ctx context.Context) ([]queue.WorkerState, error) {

@@ -48,6 +48,10 @@ func (q *guardedQueue) Redrive(ctx context.Context, name, id string) error {
 	return guardError(q.breakers, name, func() error { return q.Queue.Redrive(ctx, name, id) })
 }
 
+func (q *guardedQueue) Purge(ctx context.Context, name, id string) error {
+	return guardError(q.breakers, name, func() error { return q.Queue.Purge(ctx, name, id) })
+}
+
 func (q *guardedQueue) Edit(ctx context.Context, name, id string, change queue.Changes) (queue.Info, error) {
 	return guard(q.breakers, name, func() (queue.Info, error) { return q.Queue.Edit(ctx, name, id, change) })
 }
@@ -72,8 +76,8 @@ func (q *guardedQueue) RedriveAll(ctx context.Context, name string, f queue.Filt
 	return guard(q.breakers, name, func() (queue.Moved, error) { return q.Queue.RedriveAll(ctx, name, f) })
 }
 
-func (q *guardedQueue) Purge(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return guard(q.breakers, name, func() (queue.Moved, error) { return q.Queue.Purge(ctx, name, f) })
+func (q *guardedQueue) PurgeAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
+	return guard(q.breakers, name, func() (queue.Moved, error) { return q.Queue.PurgeAll(ctx, name, f) })
 }
 
 func (q *guardedQueue) Workers(ctx context.Context) ([]queue.WorkerState, error) {

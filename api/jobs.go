@@ -128,3 +128,17 @@ func (s *service) redriveJob(c *call) error {
 	}
 	return c.answer(http.StatusOK, jobStatus{id, string(queue.Scheduled)})
 }
+
+// purgeJob answers POST /api/dm-jobqueue/jobs/{job_id}/purge.
+func (s *service) purgeJob(c *call) error {
+	name, id, err := c.one()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.context()
+	defer cancel()
+	if err := s.queue.Purge(ctx, name, id); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, jobStatus{id, "purged"})
+}

@@ -158,6 +158,9 @@ func TestJobVerbs(t *testing.T) {
 
 		{name: "redrive", method: "POST", path: "/jobs/j/redrive?queue=low", status: 200, want: `{"job_id":"j","status":"scheduled"}`, asked: "redrive low j"},
 		{name: "redrive one that waits", method: "POST", path: "/jobs/j/redrive", queue: wrong(queue.Scheduled), status: 409, want: `wrong-state "state":"scheduled"`, asked: "redrive default j"},
+		{name: "purge", method: "POST", path: "/jobs/j/purge?queue=low", status: 200, want: `{"job_id":"j","status":"purged"}`, asked: "purge low j"},
+		{name: "purge one that runs", method: "POST", path: "/jobs/j/purge", queue: wrong(queue.Processing), status: 409, want: `wrong-state "state":"processing"`, asked: "purge default j"},
+		{name: "purge none", method: "POST", path: "/jobs/j/purge", queue: away(), status: 404, want: "no-such-job", asked: "purge default j"},
 		{name: "redrive none", method: "POST", path: "/jobs/j/redrive", queue: away(), status: 404, want: "no-such-job", asked: "redrive default j"},
 		{name: "redrive what cannot be read", method: "POST", path: "/jobs/j/redrive", queue: &fakeQueue{err: &queue.InvalidError{Field: "record", Reason: "gone"}}, status: 422,
 			want: `invalid-job record`, asked: "redrive default j"},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/punctualq/punctual/api/ui"
 	"github.com/punctualq/punctual/queue"
 )
 
@@ -116,7 +115,7 @@ func (s *service) redriveQueue(c *call) error {
 
 // purgeQueue answers POST /api/dm-jobqueue/queues/{queue}/purge.
 func (s *service) purgeQueue(c *call) error {
-	return c.moveMany(s.queue.Purge, "state", "type", "older_than_seconds", "limit")
+	return c.moveMany(s.queue.PurgeAll, "state", "type", "older_than_seconds", "limit")
 }
 
 type movedJSON struct {
@@ -142,7 +141,7 @@ func (c *call) moveMany(do func(context.Context, string, queue.Filter) (queue.Mo
 	defer cancel()
 	moved, err := do(ctx, name, filter)
 	c.entry.jobs = moved.Jobs
-	c.deed.Target, c.deed.Jobs = ui.FilterWords(filter), moved.Jobs
+	c.deed.Target, c.deed.Jobs = filter.String(), moved.Jobs
 	switch {
 	case err == nil:
 		return c.answer(http.StatusOK, movedJSON{moved.Jobs, moved.More})

@@ -61,7 +61,7 @@ func TestManyJobsMoved(t *testing.T) {
 		_ = q.ask(context.Background(), verb, "low", f)
 		return q.asked[0]
 	}
-	all := asked("purge", queue.Filter{})
+	all := asked("purge-all", queue.Filter{})
 	runRows(t, []row{
 		{name: "redrive all", method: "POST", path: "/queues/low/redrive", body: `{}`, queue: some(12, false, nil), status: 200, want: `{"moved":12,"more":false}`,
 			asked: asked("redrive-all", queue.Filter{})},
@@ -69,7 +69,7 @@ func TestManyJobsMoved(t *testing.T) {
 			want: `{"moved":0,"more":true}`, asked: asked("redrive-all", queue.Filter{Type: "a", MinAge: time.Minute, Limit: 100_000})},
 		{name: "redrive has no state", method: "POST", path: "/queues/low/redrive", body: `{"state":"done"}`, status: 400, want: "unknown-field"},
 		{name: "purge", method: "POST", path: "/queues/low/purge", body: `{"state":"scheduled","type":"a","older_than_seconds":0,"limit":1}`, queue: some(1, true, nil), status: 200,
-			want: `{"moved":1,"more":true}`, asked: asked("purge", queue.Filter{State: queue.Scheduled, Type: "a", Limit: 1})},
+			want: `{"moved":1,"more":true}`, asked: asked("purge-all", queue.Filter{State: queue.Scheduled, Type: "a", Limit: 1})},
 		{name: "purge what runs", method: "POST", path: "/queues/low/purge", body: `{"state":"processing"}`, status: 422, want: `invalid-job "/state"`},
 		{name: "purge no state", method: "POST", path: "/queues/low/purge", body: `{"state":7}`, status: 422, want: `invalid-job "/state"`},
 		{name: "purge none", method: "POST", path: "/queues/low/purge", body: `{"limit":0}`, status: 422, want: `invalid-job "/limit"`},

@@ -47,13 +47,14 @@ func (s *service) routes() []route {
 		{"POST", job + "/run", scopeWrite, false, inQueue, tellsReschedule, "run", s.runJob},
 		{"POST", job + "/reschedule", scopeWrite, false, inQueue, tellsReschedule, "reschedule", s.rescheduleJob},
 		{"POST", job + "/redrive", scopeWrite, false, inQueue, tellsRedrive, "redrive", s.redriveJob},
+		{"POST", job + "/purge", scopeWrite, false, inQueue, tellsPurge, "purge", s.purgeJob},
 
 		{"GET", pathBase + "/queues", scopeRead, false, none, tellsRead, "", s.listQueues},
 		{"GET", queueOf, scopeRead, false, none, tellsRead, "", s.getQueue},
 		{"POST", queueOf + "/pause", scopeAdmin, false, none, tellsPause, "pause", s.pauseQueue},
 		{"POST", queueOf + "/resume", scopeAdmin, false, none, tellsResume, "resume", s.resumeQueue},
 		{"POST", queueOf + "/redrive", scopeAdmin, false, none, tellsRedriveAll, "redrive", s.redriveQueue},
-		{"POST", queueOf + "/purge", scopeAdmin, false, none, tellsPurge, "purge", s.purgeQueue},
+		{"POST", queueOf + "/purge", scopeAdmin, false, none, tellsPurgeAll, "purge", s.purgeQueue},
 
 		{"GET", pathBase + "/workers", scopeRead, false, none, tellsRead, "", s.listWorkers},
 		{"POST", workerOf + "/quiet", scopeWorkers, false, none, tellsWorker, "quiet", s.quietWorker},

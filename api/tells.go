@@ -18,10 +18,11 @@ var (
 	tellsEdit       = tells{"nothing was changed", "the job may be changed", harmless}
 	tellsReschedule = tells{"nothing was rescheduled", "the job may have its new due time", harmless}
 	tellsRedrive    = tells{"nothing was redriven", "the job may be scheduled again", harmless + ", and wrong-state is then the answer if it was"}
+	tellsPurge      = tells{"nothing was purged", "the job may be gone", harmless + ", and no-such-job is then the answer if it was"}
 	tellsPause      = tells{"nothing was paused", "the queue may be paused", harmless}
 	tellsResume     = tells{"nothing was resumed", "the queue may be resumed", harmless}
 	tellsRedriveAll = tells{"nothing was redriven", "some of the jobs, or all, may be scheduled again", "sending it again goes on with those that are left"}
-	tellsPurge      = tells{"nothing was purged", "some of the jobs, or all, may be gone", "sending it again goes on with those that are left"}
+	tellsPurgeAll   = tells{"nothing was purged", "some of the jobs, or all, may be gone", "sending it again goes on with those that are left"}
 	tellsWorker     = tells{"the worker was not told", "the worker may have been told", harmless}
 )
 

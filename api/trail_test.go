@@ -24,7 +24,7 @@ func TestEveryVerbIsKept(t *testing.T) {
 	}
 	want := map[string]*queue.Deed{
 		"DELETE /jobs/{job_id}": job("cancel"), "PATCH /jobs/{job_id}": job("edit"), "POST /jobs/{job_id}/run": job("run"),
-		"POST /jobs/{job_id}/reschedule": job("reschedule"), "POST /jobs/{job_id}/redrive": job("redrive"),
+		"POST /jobs/{job_id}/reschedule": job("reschedule"), "POST /jobs/{job_id}/redrive": job("redrive"), "POST /jobs/{job_id}/purge": job("purge"),
 		"POST /queues/{queue}/pause": {Verb: "pause", Queue: "default"}, "POST /queues/{queue}/resume": {Verb: "resume", Queue: "default"},
 		"POST /queues/{queue}/redrive": many("redrive"), "POST /queues/{queue}/purge": many("purge"),
 		"POST /workers/{worker}/quiet": worker("quiet"), "POST /workers/{worker}/stop": worker("stop"),

@@ -31,6 +31,7 @@ var askedRoutes = []asked{
 	{method: "POST", path: apiBase + "/jobs/{job_id}/run", target: apiBase + "/jobs/waits-2/run"},
 	{method: "POST", path: apiBase + "/jobs/{job_id}/reschedule", target: apiBase + "/jobs/waits-1/reschedule", body: `{"delay_seconds": 7200}`},
 	{method: "POST", path: apiBase + "/jobs/{job_id}/redrive", target: apiBase + "/jobs/died/redrive"},
+	{method: "POST", path: apiBase + "/jobs/{job_id}/purge", target: apiBase + "/jobs/broken/purge"},
 	{method: "GET", path: apiBase + "/queues"},
 	{method: "GET", path: apiBase + "/queues/{queue}", target: apiBase + "/queues/default"},
 	{method: "POST", path: apiBase + "/queues/{queue}/pause", target: apiBase + "/queues/default/pause"},
@@ -126,7 +127,7 @@ func (a asked) others(row func(int, string)) {
 	}
 	switch {
 	case strings.Contains(a.path, "{job_id}"):
-		row(404, a.at("URL", strings.NewReplacer("waits-1", "nobody", "waits-2", "nobody", "died", "nobody").Replace(a.target), with(a.body)...))
+		row(404, a.at("URL", strings.NewReplacer("waits-1", "nobody", "waits-2", "nobody", "died", "nobody", "broken", "nobody").Replace(a.target), with(a.body)...))
 	case strings.Contains(a.path, "{queue}"):
 		row(404, a.at("URL", strings.Replace(a.target, "default", "nobody", 1), with(a.body)...))
 	case strings.Contains(a.path, "{worker}"):
@@ -159,6 +160,10 @@ func (a asked) others(row func(int, string)) {
 		row(409, a.at("URL", strings.Replace(a.target, "died", "waits-1", 1), withToken))
 		row(422, a.at("URL", strings.Replace(a.target, "died", "unreadable", 1)+"?queue=damaged", withToken))
 	case "/purge":
+		if a.body == "" {
+			row(409, a.at("URL", strings.Replace(a.target, "broken", "waits-1", 1), withToken))
+			break
+		}
 		row(422, a.at("URL", a.target, with(`{"state": "processing"}`)...))
 	case "/readyz":
 		row(503, a.at("DOWN", a.target))

@@ -111,7 +111,9 @@ func standForAnswers(t *testing.T, r *redistest.Server) (env []string, rows []ma
 	for _, id := range []string{"runs", "ends"} {
 		add(queue.NewJob{ID: id, Type: "sleep", Payload: []byte(`{"seconds": 600}`)})
 	}
-	add(queue.NewJob{ID: "died", Type: "nobody-knows-it", MaxRetry: queue.NoRetry})
+	for _, id := range []string{"died", "broken"} {
+		add(queue.NewJob{ID: id, Type: "nobody-knows-it", MaxRetry: queue.NoRetry})
+	}
 	add(queue.NewJob{ID: "unreadable", Queue: "damaged", Type: "sleep", Delay: time.Hour})
 	if err := r.Client().ZRem(t.Context(), "punctual:{damaged}:scheduled", "unreadable").Err(); err != nil {
 		t.Fatal(err)
@@ -131,6 +133,7 @@ func standForAnswers(t *testing.T, r *redistest.Server) (env []string, rows []ma
 	is("runs", queue.Processing)
 	is("ends", queue.Processing)
 	is("died", queue.Dead)
+	is("broken", queue.Dead)
 	workers, err := client.Workers(t.Context())
 	if err != nil || len(workers) != 1 {
 		t.Fatalf("%+v, %v", workers, err)

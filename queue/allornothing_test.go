@@ -68,7 +68,7 @@ var rareScenarios = []scenario{
 		r.do("DEL", k("jobs"))
 	}},
 	{"purge of one that holds a unique key", func(r *rig) { holders(r) }, func(r *rig, _ bool) {
-		_, _ = r.client.Purge(r.Context(), r.name, queue.Filter{State: queue.Scheduled})
+		_, _ = r.client.PurgeAll(r.Context(), r.name, queue.Filter{State: queue.Scheduled})
 		r.do("DEL", k("unique"))
 	}},
 	{"list of a job that is being cancelled", func(r *rig) { scattered(r); r.do("SADD", k("cancelled"), "runs") }, func(r *rig, _ bool) {

@@ -79,7 +79,7 @@ func TestEditOfMetadata(t *testing.T) {
 	if _, err := r.client.Edit(t.Context(), r.name, id, queue.Changes{Metadata: &long}); !errors.Is(err, queue.ErrInvalid) {
 		t.Error(err)
 	}
-	if moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil || moved.Jobs != 1 {
+	if moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil || moved.Jobs != 1 {
 		t.Errorf("%+v, %v", moved, err)
 	}
 	equal(t, "held", r.do("HLEN", k("unique")), any(int64(0)))

@@ -32,7 +32,7 @@ var verbScenarios = []scenario{
 		r.do("HSET", k("jobs"), "kept", "{}")
 	}, func(r *rig, _ bool) {
 		for state, n := range map[queue.State]int{queue.Dead: 3, queue.Scheduled: 1, queue.Done: 1} {
-			moved, err := r.client.Purge(r.Context(), r.name, queue.Filter{State: state})
+			moved, err := r.client.PurgeAll(r.Context(), r.name, queue.Filter{State: state})
 			equal(r, string(state), moved, queue.Moved{Jobs: n, Seen: n})
 			equal(r, "error", err, nil)
 		}
@@ -48,7 +48,7 @@ var verbScenarios = []scenario{
 		moved, err := r.client.RedriveAll(r.Context(), r.name, queue.Filter{Group: a})
 		equal(r, "redriven", moved.Jobs, 2)
 		equal(r, "error", err, nil)
-		moved, err = r.client.Purge(r.Context(), r.name, queue.Filter{Group: c, Limit: 1})
+		moved, err = r.client.PurgeAll(r.Context(), r.name, queue.Filter{Group: c, Limit: 1})
 		equal(r, "purged", moved.Jobs, 1)
 		equal(r, "error", err, nil)
 		equal(r, "counted", r.sizes(), map[string]int{"": 0, "b": 1, "c": 1})

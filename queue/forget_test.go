@@ -16,7 +16,7 @@ func forgettable(r *rig) {
 	r.put(queue.NewJob{Delay: time.Hour})
 	r.do("HSET", k("unique"), "key", "gone")
 	r.do("SADD", k("cancelled"), "gone")
-	if _, err := r.client.Purge(r.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil {
+	if _, err := r.client.PurgeAll(r.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil {
 		r.Fatal(err)
 	}
 	if left, err := r.link.Leave(r.Context(), "w"); !left || err != nil {

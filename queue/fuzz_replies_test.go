@@ -104,7 +104,7 @@ var asks = []func(t *testing.T, c *queue.Client, l *queue.Link) error{
 		return err
 	},
 	func(t *testing.T, c *queue.Client, _ *queue.Link) error {
-		_, err := c.Purge(t.Context(), "q", queue.Filter{Limit: 2})
+		_, err := c.PurgeAll(t.Context(), "q", queue.Filter{Limit: 2})
 		return err
 	},
 	func(t *testing.T, c *queue.Client, _ *queue.Link) error {

@@ -138,7 +138,7 @@ func (h hostile) ask() {
 		l.Cursor = h.worker
 		_, err := h.client.List(h.Context(), h.name, l)
 		h.fine("list", err)
-		_, err = h.client.Purge(h.Context(), h.name, queue.Filter{State: state, Limit: 1, MinAge: h.delay, Subject: h.id})
+		_, err = h.client.PurgeAll(h.Context(), h.name, queue.Filter{State: state, Limit: 1, MinAge: h.delay, Subject: h.id})
 		h.fine("purge", err)
 	}
 	_, err := h.client.RedriveAll(h.Context(), h.name, queue.Filter{Limit: h.n & 3, Type: h.element})

@@ -182,7 +182,7 @@ func TestGroupsCountEveryDeath(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "jobs after a trim", r.overview().Dead, 2)
-	moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{})
+	moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{})
 	equal(t, "purged", moved.Jobs, 2)
 	equal(t, "error", err, nil)
 	equal(t, "left", r.do("EXISTS", k("groups")), any(int64(0)))

@@ -61,11 +61,11 @@ func TestRedriveAndPurgeOfAGroup(t *testing.T) {
 	equal(t, "redriven", moved, queue.Moved{Jobs: 575, Seen: 2300})
 	equal(t, "error", err, nil)
 	equal(t, "counted", r.sizes(), map[string]int{"": 0, "b #": 1150, "c #": 575})
-	moved, err = r.client.Purge(t.Context(), r.name, queue.Filter{Group: group("b"), Limit: 150})
+	moved, err = r.client.PurgeAll(t.Context(), r.name, queue.Filter{Group: group("b"), Limit: 150})
 	equal(t, "purged", moved.Jobs, 150)
 	equal(t, "more", moved.More, true)
 	equal(t, "error", err, nil)
-	moved, err = r.client.Purge(t.Context(), r.name, queue.Filter{Group: group("c"), Limit: 1000})
+	moved, err = r.client.PurgeAll(t.Context(), r.name, queue.Filter{Group: group("c"), Limit: 1000})
 	equal(t, "purged", moved.Jobs, 575)
 	equal(t, "error", err, nil)
 	equal(t, "counted", r.sizes(), map[string]int{"": 0, "b #": 1000})
@@ -105,7 +105,7 @@ func TestGroupsThatAreRefused(t *testing.T) {
 		group string
 	}{{queue.Scheduled, good}, {queue.Done, good}, {queue.Dead, "A" + good[1:]}, {queue.Dead, good + "0"}, {queue.Dead, good[1:]}, {queue.Dead, "*"}} {
 		_, listed := r.client.List(t.Context(), r.name, queue.Listing{State: c.state, Group: c.group})
-		_, purged := r.client.Purge(t.Context(), r.name, queue.Filter{State: c.state, Group: c.group})
+		_, purged := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: c.state, Group: c.group})
 		_, redriven := r.client.RedriveAll(t.Context(), r.name, queue.Filter{Group: c.group})
 		for verb, err := range map[string]error{"list": listed, "purge": purged, "redrive": redriven} {
 			var invalid *queue.InvalidError

@@ -48,7 +48,7 @@ func TestModel(t *testing.T) {
 			"lost claim": act(m.lostClaim), "die": act(m.die), "leave": act(m.leave), "trim": act(m.trim), "wake": act(m.passOn),
 			"forget scripts": act(m.forget), "spoil a record": act(m.spoilRecord), "wrong kind": act(m.wrongKind), "full": act(m.fill),
 			"keeper's lease ends": act(m.leaseEnds), "reschedule": act(m.rescheduleOne), "redrive": act(m.redriveOne),
-			"redrive all": act(m.redriveAll), "purge": act(m.purge), "edit": act(m.editOne), "list": act(m.listed),
+			"redrive all": act(m.redriveAll), "purge": act(m.purge), "purge one": act(m.purgeOne), "edit": act(m.editOne), "list": act(m.listed),
 			"cancel": act(m.cancel), "cancel more": act(m.cancel), "order": act(m.order), "listen": act(m.listen), "pause": act(m.pause),
 			"a minute passes": act(m.minutePasses),
 		})

@@ -123,7 +123,7 @@ func (m *model) purge() {
 	state := pick(m, "state", []queue.State{queue.Dead, queue.Scheduled})
 	limit := m.number("limit", 1, 3)
 	ids := m.in(state)
-	moved, err := m.client.Purge(m.Context(), m.name, queue.Filter{State: state, Limit: limit})
+	moved, err := m.client.PurgeAll(m.Context(), m.name, queue.Filter{State: state, Limit: limit})
 	if want := min(limit, len(ids)); err != nil || moved.Jobs != want || moved.Seen != want || moved.More != (len(ids) > limit) {
 		m.Fatalf("purged %+v of %d, at most %d (%v)", moved, len(ids), limit, err)
 	}
@@ -134,6 +134,26 @@ func (m *model) purge() {
 		delete(m.jobs, id)
 	}
 	m.stats["purged_"+string(state)] += moved.Jobs
+}
+
+func (m *model) purgeOne() {
+	id, j := m.anyJob()
+	err := m.client.Purge(m.Context(), m.name, id)
+	state := queue.Dead
+	if j != nil && j.state == queue.Done {
+		state = queue.Done
+	}
+	if m.refused("purge", id, j, state, err) {
+		return
+	}
+	if err != nil {
+		m.Fatal(err)
+	}
+	if state == queue.Dead {
+		m.parted(id)
+	}
+	delete(m.jobs, id)
+	m.stats["purged_"+string(state)]++
 }
 
 func (m *model) editOne() {

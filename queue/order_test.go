@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +115,26 @@ func TestWorkersOfAllQueues(t *testing.T) {
 	if since := r.now() - b.LastBeat.UnixMilli(); since < 0 || since > bound.Milliseconds() {
 		t.Errorf("its last heartbeat was %d ms ago", since)
 	}
+}
+
+func TestWorkerStateInAWord(t *testing.T) {
+	stuck := queue.WorkerInfo{Stuck: 1}
+	for want, w := range map[string]queue.WorkerState{
+		"living":   {Living: true},
+		"stuck":    {Living: true, WorkerInfo: stuck},
+		"quiet":    {Living: true, WorkerInfo: stuck, Order: queue.OrderQuiet},
+		"stopping": {Living: true, Order: queue.OrderStop},
+		"dead":     {WorkerInfo: stuck, Order: queue.OrderStop},
+	} {
+		equal(t, "state", w.State(), want)
+	}
+}
+
+// Builds side by side are those of the living: a dead one works with nothing any more.
+func TestBuildsSideBySide(t *testing.T) {
+	of := func(build string, living bool) queue.WorkerState {
+		return queue.WorkerState{WorkerInfo: queue.WorkerInfo{Build: build}, Living: living}
+	}
+	builds := queue.Builds([]queue.WorkerState{of("b", true), of("a", true), of("b", true), of("old", false)})
+	equal(t, "builds", strings.Join(builds, " "), "a b")
 }

@@ -27,7 +27,7 @@ func TestPurge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			graveyard(r, 250, "1")
-			moved, err := r.client.Purge(t.Context(), r.name, c.filter)
+			moved, err := r.client.PurgeAll(t.Context(), r.name, c.filter)
 			if err != nil || moved != c.want {
 				t.Errorf("%+v, %v, want %+v", moved, err, c.want)
 			}
@@ -35,6 +35,41 @@ func TestPurge(t *testing.T) {
 			equal(t, "left", r.do("HLEN", k("jobs")), any(int64(250-c.want.Jobs)))
 		})
 	}
+}
+
+// One job that is over is dropped, whenever it ended; one that waits or runs is not.
+func TestPurgeOne(t *testing.T) {
+	r := newRig(t)
+	bury(r, 2)
+	r.do("HSET", k("jobs"), "kept", `{"type":"message","retention_ms":60000}`)
+	r.do("ZADD", k("done"), r.now()+60000, "kept")
+	r.put(queue.NewJob{ID: "runs"})
+	r.makeDue("runs")
+	r.take("w", 1)
+	r.put(queue.NewJob{ID: "waits", Delay: time.Hour})
+	for _, id := range []string{"dead001", "kept"} {
+		equal(t, id, r.client.Purge(t.Context(), r.name, id), nil)
+	}
+	equal(t, "counted", fmt.Sprint(r.stat("purged_dead"), r.stat("purged_done")), "1 1")
+	for id, state := range map[string]queue.State{"runs": queue.Processing, "waits": queue.Scheduled} {
+		var wrong *queue.StateError
+		if err := r.client.Purge(t.Context(), r.name, id); !errors.As(err, &wrong) || wrong.State != state {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, id := range []string{"dead001", "nobody"} {
+		if err := r.client.Purge(t.Context(), r.name, id); !errors.Is(err, queue.ErrNotFound) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if err := r.client.Purge(t.Context(), "no queue", "x"); !errors.Is(err, queue.ErrInvalid) {
+		t.Errorf("a name that no queue has: %v", err)
+	}
+	r.do("HSET", k("jobs"), "waits", "junk")
+	if err := r.client.Purge(t.Context(), r.name, "waits"); !errors.Is(err, queue.ErrState) {
+		t.Errorf("one that waits and cannot be read: %v", err)
+	}
+	equal(t, "left", r.do("HLEN", k("jobs")), any(int64(3)))
 }
 
 func TestPurgeOfScheduledJobs(t *testing.T) {
@@ -45,7 +80,7 @@ func TestPurgeOfScheduledJobs(t *testing.T) {
 	r.do("HSET", k("attempts"), "old", "2")
 	r.do("HSET", k("errors"), "old", "[]")
 	filter := queue.Filter{State: queue.Scheduled, MinAge: time.Hour}
-	moved, err := r.client.Purge(t.Context(), r.name, filter)
+	moved, err := r.client.PurgeAll(t.Context(), r.name, filter)
 	if err != nil || moved != (queue.Moved{Jobs: 1, Seen: 4}) {
 		t.Errorf("%+v, %v", moved, err)
 	}
@@ -53,7 +88,7 @@ func TestPurgeOfScheduledJobs(t *testing.T) {
 		t.Errorf("old: %v", err)
 	}
 	filter = queue.Filter{State: queue.Scheduled, Type: queue.DefaultType}
-	if moved, err = r.client.Purge(t.Context(), r.name, filter); err != nil || moved != (queue.Moved{Jobs: 2, Seen: 3}) {
+	if moved, err = r.client.PurgeAll(t.Context(), r.name, filter); err != nil || moved != (queue.Moved{Jobs: 2, Seen: 3}) {
 		t.Errorf("%+v, %v", moved, err)
 	}
 	equal(t, "other", r.get("other").State, queue.Scheduled)
@@ -70,7 +105,7 @@ func TestPurgeOfDoneJobs(t *testing.T) {
 		r.do("ZADD", k("done"), r.now()+time.Hour.Milliseconds()-int64(i)*time.Minute.Milliseconds(), id)
 	}
 	r.do("HSET", k("stats"), "adjusted", 3)
-	moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Done, Limit: 2})
+	moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Done, Limit: 2})
 	if err != nil || moved != (queue.Moved{Jobs: 2, Seen: 2, More: true}) {
 		t.Errorf("%+v, %v", moved, err)
 	}
@@ -91,7 +126,7 @@ func holders(r *rig) {
 func TestPurgeReleasesUniqueKeys(t *testing.T) {
 	r := newRig(t)
 	holders(r)
-	if moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil || moved.Jobs != 3 {
+	if moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Scheduled}); err != nil || moved.Jobs != 3 {
 		t.Errorf("%+v, %v", moved, err)
 	}
 	equal(t, "held", r.raw.HGetAll(t.Context(), r.key("unique")).Val(), map[string]string{"two": "other", "three": "c"})
@@ -103,7 +138,7 @@ func TestPurgeOfBigRecords(t *testing.T) {
 	for i := range 40 {
 		r.put(queue.NewJob{ID: fmt.Sprint(i), Payload: []byte(`"` + strings.Repeat("x", 100_000) + `"`)})
 	}
-	moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled})
+	moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Scheduled})
 	if err != nil || moved != (queue.Moved{Jobs: 40, Seen: 40}) {
 		t.Errorf("%+v, %v", moved, err)
 	}
@@ -115,7 +150,7 @@ func TestPurgeOfWhatCannotBeRead(t *testing.T) {
 	for _, state := range []queue.State{queue.Scheduled, queue.Dead} {
 		r.do("ZADD", k(state), 1000, "gone", 1000, "junk", 1000, "")
 		r.do("HSET", k("jobs"), "junk", "junk", "", "{}")
-		moved, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: state})
+		moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: state})
 		if err != nil || moved != (queue.Moved{Jobs: 3, Seen: 3}) {
 			t.Errorf("%s: %+v, %v", state, moved, err)
 		}
@@ -141,7 +176,7 @@ func TestPurgeOfWhatHasMoved(t *testing.T) {
 func TestPurgeRefuses(t *testing.T) {
 	r := newRig(t)
 	for _, f := range []queue.Filter{{State: queue.Processing}, {State: "gone"}, {Type: "No Type"}, {MinAge: -1}, {Limit: -1}, {Limit: 100_001}} {
-		if _, err := r.client.Purge(t.Context(), r.name, f); !errors.Is(err, queue.ErrInvalid) {
+		if _, err := r.client.PurgeAll(t.Context(), r.name, f); !errors.Is(err, queue.ErrInvalid) {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}

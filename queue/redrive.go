@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,12 +11,27 @@ var redriveScript = loadScript("redrive")
 
 // Filter says which jobs of a state a bulk verb is for.
 type Filter struct {
-	State   State         // of Purge: Dead (default), Scheduled or Done. Redrive is for Dead only
+	State   State         // of PurgeAll: Dead (default), Scheduled or Done. RedriveAll is for Dead only
 	Type    string        // "" for all
 	MinAge  time.Duration // only those that have been dead (done, enqueued) for so long
 	Subject string        // "" for all
 	Group   string        // of the dead: the ID of a DeadGroup; "" for all
 	Limit   int           // most jobs to move; 0 means 1000, at most 100000
+}
+
+// String is the filter in words, as the audit trail has it for a target: "all dead, type mail.send, for 2h0m0s or longer". How many
+// were moved stands beside it there, so Limit is not told.
+func (f Filter) String() string {
+	text := "all " + string(cmp.Or(f.State, Dead))
+	for _, part := range []struct{ name, value string }{{"type", f.Type}, {"group", f.Group}, {"subject", f.Subject}} {
+		if part.value != "" {
+			text += ", " + part.name + " " + part.value
+		}
+	}
+	if f.MinAge > 0 {
+		text += ", for " + f.MinAge.String() + " or longer"
+	}
+	return text
 }
 
 // Moved tells what a bulk verb did before its context ended.

@@ -199,7 +199,7 @@ func TestRedriveAndPurgeTellTheHistory(t *testing.T) {
 	if _, err := r.client.Edit(t.Context(), r.name, "d00000", queue.Changes{Payload: json.RawMessage("2")}); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = r.client.Purge(t.Context(), r.name, queue.Filter{})
+	_, _ = r.client.PurgeAll(t.Context(), r.name, queue.Filter{})
 	equal(t, "told", told, []string{
 		"redrive d00000  invoke false false", "redrive d00000  ok true false", "redrive d00000  invoke false false", "redrive d00000  fail false false",
 		"reschedule d00000  invoke false false", "reschedule d00000  ok true true", "edit d00000  invoke false false", "edit d00000  ok false false",
@@ -210,8 +210,18 @@ func TestRedriveAndPurgeTellTheHistory(t *testing.T) {
 func TestBulkOfNoQueue(t *testing.T) {
 	r := newRig(t)
 	_, redrive := r.client.RedriveAll(t.Context(), r.name+"-x", queue.Filter{})
-	_, purge := r.client.Purge(t.Context(), r.name+"-x", queue.Filter{State: queue.Scheduled})
+	_, purge := r.client.PurgeAll(t.Context(), r.name+"-x", queue.Filter{State: queue.Scheduled})
 	if !errors.Is(redrive, queue.ErrNoQueue) || !errors.Is(purge, queue.ErrNoQueue) {
 		t.Errorf("%v, %v; want ErrNoQueue", redrive, purge)
+	}
+}
+
+func TestFilterInWords(t *testing.T) {
+	for f, want := range map[queue.Filter]string{
+		{Limit: 5}: "all dead",
+		{State: queue.Done, Type: "mail.send", MinAge: 90 * time.Minute}: "all done, type mail.send, for 1h30m0s or longer",
+		{Group: "ab12", Subject: "shop"}:                                 "all dead, group ab12, subject shop",
+	} {
+		equal(t, "words", f.String(), want)
 	}
 }

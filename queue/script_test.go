@@ -45,7 +45,7 @@ func TestForgottenScripts(t *testing.T) {
 			return err
 		},
 		"redrive": func() error { return r.client.Redrive(t.Context(), r.name, "dead000") },
-		"purge":   func() error { _, err := r.client.Purge(t.Context(), r.name, queue.Filter{Type: "none"}); return err },
+		"purge":   func() error { _, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{Type: "none"}); return err },
 		"edit": func() error {
 			_, err := r.client.Edit(t.Context(), r.name, "moved", queue.Changes{Payload: []byte("1")})
 			return err
@@ -187,7 +187,7 @@ func TestSpoiledCounters(t *testing.T) {
 		if err := r.client.Redrive(t.Context(), r.name, "dead000"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.client.Purge(t.Context(), r.name, queue.Filter{State: queue.Scheduled, Limit: 1000}); err != nil {
+		if _, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Scheduled, Limit: 1000}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -52,6 +52,34 @@ type WorkerState struct {
 	Order      string    // "", OrderQuiet or OrderStop: what it was told
 }
 
+// State is what a worker does, in a word: "living", "stuck" (living, but some of its handlers go on though their contexts have
+// ended), "quiet" or "stopping" (as it was told), or "dead" (its heartbeat has run out).
+func (w WorkerState) State() string {
+	switch {
+	case !w.Living:
+		return "dead"
+	case w.Order == OrderStop:
+		return "stopping"
+	case w.Order == OrderQuiet:
+		return "quiet"
+	case w.Stuck > 0:
+		return "stuck"
+	}
+	return "living"
+}
+
+// Builds are the builds of the workers that live, each once and in order: more than one run side by side.
+func Builds(workers []WorkerState) []string {
+	var builds []string
+	for _, w := range workers {
+		if w.Living {
+			builds = append(builds, w.Build)
+		}
+	}
+	slices.Sort(builds)
+	return slices.Compact(builds)
+}
+
 // Workers returns the registered workers of all queues, by queue and id, also those whose heartbeat has run out and whose jobs
 // nobody has taken back yet: of these little more than the id is known. It reads each queue at an instant of its own.
 func (c *Client) Workers(ctx context.Context) ([]WorkerState, error) {

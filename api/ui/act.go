@@ -16,7 +16,7 @@ import (
 // atOnce is how many jobs of one request are changed at the same time.
 const atOnce = 8
 
-// act answers POST /ui/act: run, reschedule, cancel or redrive, for the jobs that the form names.
+// act answers POST /ui/act: run, reschedule, cancel, redrive or purge, for the jobs that the form names.
 func (u *ui) act(v *visit) error {
 	form := v.r.PostForm
 	name, verb, ids, back := form.Get("queue"), form.Get("verb"), form["id"], ownOrHome(form.Get("back"))
@@ -49,8 +49,8 @@ func (u *ui) act(v *visit) error {
 	if done.err != nil {
 		n = v.failed(done.err)
 	}
-	if isJobPage(back) && n.Code == "cancel" {
-		back = jobsFilter{Queue: name, State: string(queue.Scheduled)}.URL() // the job's page is gone
+	if isJobPage(back) && (n.Code == "cancel" || n.Code == "purge") {
+		back = jobsFilter{Queue: name, State: filterOf(form).State}.URL() // the job's page is gone
 	}
 	return v.back(back, n)
 }
@@ -93,6 +93,10 @@ func (u *ui) verb(name, verb, text string) (do doVerb, refused string, err error
 	case "redrive":
 		return func(ctx context.Context, id string) (outcome, error) {
 			return outcome{}, u.Queue.Redrive(ctx, name, id)
+		}, "", nil
+	case "purge":
+		return func(ctx context.Context, id string) (outcome, error) {
+			return outcome{}, u.Queue.Purge(ctx, name, id)
 		}, "", nil
 	}
 	return nil, "", errVerb

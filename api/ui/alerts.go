@@ -74,16 +74,13 @@ func are(n int, thing string) string {
 	return count(n) + " " + thing + "s are"
 }
 
-// buildsOf are the different builds of the living workers, cut to what tells them apart.
+// buildsOf are the builds that run side by side, cut to what tells them apart.
 func buildsOf(workers []queue.WorkerState) []string {
-	var builds []string
-	for _, w := range workers {
-		if build := buildName(w.Build); w.Living && !slices.Contains(builds, build) {
-			builds = append(builds, build)
-		}
+	var names []string
+	for _, build := range queue.Builds(workers) {
+		names = append(names, buildName(build))
 	}
-	slices.Sort(builds)
-	return builds
+	return slices.Compact(names)
 }
 
 func buildName(build string) string {

@@ -56,7 +56,7 @@ func (v *visit) allFilter(values url.Values) (f jobsFilter, verb string, err err
 	if err := v.mayTouch(f.Queue); err != nil {
 		return f, "", err
 	}
-	if !slices.Contains(allVerbs[f.State], verb) || verb == "purge" && f.Text != "" {
+	if !slices.Contains(allVerbs[f.State], verb) {
 		return f, "", errVerb
 	}
 	return f, verb, nil

@@ -58,9 +58,11 @@ func isLoopback(hostport string, names bool) bool {
 	return ip != nil && ip.IsLoopback() || names && strings.EqualFold(host, "localhost")
 }
 
-// setCookie keeps the token in the browser, for as long as the token lives.
+// setCookie keeps the token in the browser, for as long as the token lives. The browser itself says that it speaks HTTPS, which a
+// proxy may end before us.
 func setCookie(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
-	c := &http.Cookie{Name: cookieName, Value: token, Path: "/ui", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil}
+	c := &http.Cookie{Name: cookieName, Value: token, Path: "/ui", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://")}
 	if !expires.IsZero() {
 		if c.MaxAge = int(time.Until(expires) / time.Second); c.MaxAge < 1 {
 			return // it is good for the leeway of the clocks only

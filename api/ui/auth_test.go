@@ -38,8 +38,12 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("signed in: %d", w.Code)
 		}
 		secure := postRequest("https://jobs.example/ui/sign-in", url.Values{"token": {tokenAll}})
-		if c := cookieOf(t, d.do(secure)); !c.Secure {
-			t.Error("by https the cookie is not Secure")
+		behind := postRequest("http://jobs.example/ui/sign-in", url.Values{"token": {tokenAll}})
+		behind.Header.Set("Origin", "https://jobs.example")
+		for name, r := range map[string]*http.Request{"by https": secure, "behind a proxy that speaks https": behind} {
+			if c := cookieOf(t, d.do(r)); !c.Secure {
+				t.Errorf("%s the cookie is not Secure", name)
+			}
 		}
 	})
 }

@@ -40,7 +40,7 @@ type chartSpot struct {
 // The inside of a chart, in its own units.
 const (
 	chartWidth, chartHeight         = 640, 200
-	chartLeft, chartRight           = 68, 8
+	chartLeft, chartRight           = 84, 8 // a phone writes the scale larger
 	chartTop, chartBottom           = 10, 28
 	plotWidth, plotHeight   float64 = chartWidth - chartLeft - chartRight, chartHeight - chartTop - chartBottom
 )

@@ -107,7 +107,7 @@ func eventOf(s *snapshot, c Caller) event {
 		if m := when(w.LastBeat, now); m != nil {
 			e.Values[name+".beat"] = m.Words
 		}
-		e.Values[name+".order"] = orderWords(w)
+		e.Values[name+".state"] = w.State()
 	}
 	if e.Alerts == nil {
 		e.Alerts = []alert{}
@@ -137,28 +137,15 @@ func rateSince(before []queue.Overview, o queue.Overview) string {
 	return "–"
 }
 
-// orderWords is what a worker does, in a word.
-func orderWords(w queue.WorkerState) string {
-	switch {
-	case !w.Living:
-		return "dead"
-	case w.Order == queue.OrderStop:
-		return "stopping"
-	case w.Order == queue.OrderQuiet:
-		return "quiet"
-	}
-	return "working"
-}
-
-// orderKind is the colour of orderWords.
-func orderKind(w queue.WorkerState) string {
-	switch {
-	case !w.Living:
+// stateKind is the colour of what a worker does.
+func stateKind(w queue.WorkerState) string {
+	switch w.State() {
+	case "living":
+		return "ok"
+	case "dead":
 		return "bad"
-	case w.Order != "":
-		return "warn"
 	}
-	return "ok"
+	return "warn"
 }
 
 // shapeOf changes whenever a page must be made anew: numbers alone can be put into it.

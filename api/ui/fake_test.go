@@ -25,7 +25,7 @@ type fake struct {
 	hold  func(context.Context) error    // if set, comes before every verb
 	jobs  map[string]queue.Info          // for Get
 	list  func(queue.Listing) queue.Page // for List
-	moved queue.Moved                    // for RedriveAll and Purge
+	moved queue.Moved                    // for RedriveAll and PurgeAll
 	due   func(id string, w queue.When) time.Time
 	state queue.State // in which Cancel finds a job
 
@@ -150,12 +150,16 @@ func (q *fake) Resume(ctx context.Context, name string) (bool, error) {
 	return true, q.ask(ctx, "resume", name)
 }
 
+func (q *fake) Purge(ctx context.Context, name, id string) error {
+	return q.ask(ctx, "purge", name, id)
+}
+
 func (q *fake) RedriveAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
 	return q.moved, q.ask(ctx, "redrive-all", name, f)
 }
 
-func (q *fake) Purge(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "purge", name, f)
+func (q *fake) PurgeAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
+	return q.moved, q.ask(ctx, "purge-all", name, f)
 }
 
 func (q *fake) Workers(ctx context.Context) ([]queue.WorkerState, error) {

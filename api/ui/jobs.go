@@ -2,7 +2,6 @@ package ui
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +66,7 @@ func (f jobsFilter) narrow() bool { return f.Type != "" || f.Text != "" || f.Gro
 
 // Words is the filter as the audit trail and the question before a bulk verb tell it.
 func (f jobsFilter) Words() string {
-	text := FilterWords(queue.Filter{State: queue.State(f.State), Type: f.Type, Group: f.Group})
+	text := queue.Filter{State: queue.State(f.State), Type: f.Type, Group: f.Group}.String()
 	if f.Text != "" {
 		text += ", id with " + f.Text
 	}
@@ -89,12 +88,7 @@ type jobsData struct {
 }
 
 // AllVerbs are what can be done to all jobs that match.
-func (d jobsData) AllVerbs() []string {
-	if d.Filter.Text != "" { // purge goes by type and group alone
-		return slices.DeleteFunc(slices.Clone(allVerbs[d.Filter.State]), func(verb string) bool { return verb == "purge" })
-	}
-	return allVerbs[d.Filter.State]
-}
+func (d jobsData) AllVerbs() []string { return allVerbs[d.Filter.State] }
 
 type stateTab struct {
 	Name, URL string

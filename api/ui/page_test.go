@@ -26,7 +26,7 @@ func TestPages(t *testing.T) {
 		"/ui/jobs/job-1?queue=default":    {"Waits for attempt 2", "Attempt 1 failed", "connection refused", "after 1.5 s on host:1:ab", "Registered by shop", `"n": 1.0`, "acme", "redis-cli HGET 'punctual:{default}:jobs' 'job-1'"},
 		"/ui/jobs/job-2":                  {"Died", "This job has no payload.", "redis-cli ZSCORE 'punctual:{default}:dead' 'job-2'"},
 		"/ui/dead":                        {"40 dead jobs", "connection refused to #", "38", "1 h ago", "2 dead jobs in no group"},
-		"/ui/workers":                     {"host pid 1", "other pid 2", "2 builds run side by side: aaa , bbb", "working", "started 1 h ago"},
+		"/ui/workers":                     {"host pid 1", "other pid 2", "2 builds run side by side: aaa , bbb", "living", "started 1 h ago"},
 		"/ui/redis":                       {"redis 7.0.15", "95.0 MiB of 100 MiB (95 %)", "Almost full", "This policy drops keys", "15 ms", "claim", "This process can do its work on it."},
 		"/ui/trail":                       {"bob", "cli", "cancel", "job-9"},
 		"/ui/stop?worker=host:1:ab":       {"The process 1 on host shuts down in order", "the queue default, with 3 jobs in hand", "the queue low"},
@@ -67,7 +67,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		answers[page] = d.get(page, tokenAll)
 	}
 	for name, w := range answers {
-		for header, want := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		for header, want := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 			"Cross-Origin-Opener-Policy": "same-origin", "X-Frame-Options": "DENY", "Cache-Control": "no-store"} {
 			if name == "style" && header == "Cache-Control" {
 				want = "public, max-age=31536000, immutable"

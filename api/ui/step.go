@@ -28,7 +28,7 @@ func (u *ui) step(ctx context.Context, s *step) (refused string, err error) {
 		case s.verb == "redrive":
 			return "", s.moved(u.Queue.RedriveAll(ctx, s.filter.Queue, whole))
 		case s.verb == "purge", s.verb == "cancel" && state == queue.Scheduled: // to cancel what waits is to drop it
-			return "", s.moved(u.Queue.Purge(ctx, s.filter.Queue, whole))
+			return "", s.moved(u.Queue.PurgeAll(ctx, s.filter.Queue, whole))
 		}
 	}
 	do, refused, err := u.verb(s.filter.Queue, s.verb, s.when)

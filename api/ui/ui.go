@@ -23,6 +23,7 @@ type Queue interface {
 	Cancel(ctx context.Context, queue, id string) (queue.State, error)
 	Reschedule(ctx context.Context, queue, id string, when queue.When) (time.Time, error)
 	Redrive(ctx context.Context, queue, id string) error
+	Purge(ctx context.Context, queue, id string) error
 	Edit(ctx context.Context, queue, id string, change queue.Changes) (queue.Info, error)
 
 	Overview(ctx context.Context, queue string) (queue.Overview, error)
@@ -30,7 +31,7 @@ type Queue interface {
 	Pause(ctx context.Context, queue string) (changed bool, err error)
 	Resume(ctx context.Context, queue string) (changed bool, err error)
 	RedriveAll(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
-	Purge(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
+	PurgeAll(ctx context.Context, queue string, f queue.Filter) (queue.Moved, error)
 
 	Workers(ctx context.Context) ([]queue.WorkerState, error)
 	Quiet(ctx context.Context, worker string) error

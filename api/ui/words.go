@@ -9,15 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/punctualq/punctual/queue"
 )
 
 // words are the functions of the templates: numbers and times as people say them.
 var words = template.FuncMap{
 	"count": count, "span": span, "when": when, "late": late, "pretty": pretty, "jobURL": jobURL, "short": short, "bytes": byteCount,
 	"plural": plural, "count64": func(n int64) string { return count(int(n)) }, "runs": func(retries int) int { return retries + 1 },
-	"verbName": verbName, "orderWords": orderWords, "orderKind": orderKind, "icon": func() string { return assets.url("icon.svg") }, "parts": partsOf,
+	"verbName": verbName, "stateKind": stateKind, "icon": func() string { return assets.url("icon.svg") }, "parts": partsOf,
 }
 
 // count is a number with commas: 12,345.
@@ -160,22 +158,4 @@ func partsOf(pairs ...any) map[string]any {
 		parts[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
 	return parts
-}
-
-// FilterWords is a filter of a bulk verb as the audit trail tells it.
-func FilterWords(f queue.Filter) string {
-	state := f.State
-	if state == "" {
-		state = queue.Dead
-	}
-	text := "all " + string(state)
-	for _, part := range []struct{ name, value string }{{"type", f.Type}, {"group", f.Group}, {"subject", f.Subject}} {
-		if part.value != "" {
-			text += ", " + part.name + " " + part.value
-		}
-	}
-	if f.MinAge > 0 {
-		text += ", for " + span(f.MinAge) + " or longer"
-	}
-	return text
 }

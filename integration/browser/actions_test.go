@@ -85,6 +85,16 @@ func TestOneJob(t *testing.T) {
 	if o := s.overview(name); o.Dead != 0 || o.Scheduled != 1 {
 		t.Errorf("after the redrive %d are dead and %d scheduled", o.Dead, o.Scheduled)
 	}
+
+	s.kill(name, "mail.send", "mailbox gone")
+	b.mustOpen("/ui/jobs?state=dead")
+	b.follow("tbody th a")
+	b.follow("main button[value=purge]")
+	b.says(".notice.ok", "dropped for good")
+	b.says(".empty", "No job is dead")
+	if o := s.overview(name); o.Dead != 0 || o.Scheduled != 1 {
+		t.Errorf("after the purge %d are dead and %d scheduled", o.Dead, o.Scheduled)
+	}
 	redistest.AssertConserved(t, s.redis.Client(), name)
 }
 

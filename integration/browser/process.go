@@ -19,7 +19,7 @@ const secret = "a secret of the browser tests and of nobody else"
 const patience = time.Minute
 
 // built are our programs, for all tests.
-var built = programs.In("../..", "./cmd/server", "./integration/hostile")
+var built = programs.In("../..", "./cmd/server", "./cmd/jobqueue", "./integration/hostile")
 
 // process is one of our own programs.
 type process struct {

@@ -173,30 +173,37 @@ func (s *Scene) judge() {
 	s.count(v)
 }
 
-// excuse allows what Redis itself has rolled back: with appendfsync everysec it answers for up to postponedWrite without having
-// written, while its disk is busy, and a kill then takes it back to before. Only jobs of which something was answered so shortly
-// before a kill are excused, and each is told.
+// excuse allows what Redis itself has rolled back, and tells of each.
 func (s *Scene) excuse(h history.History, findings []history.Finding) bool {
+	excused := rollBacks(s.killed, h, findings)
+	for _, f := range excused {
+		s.Logf("excused by a kill of Redis within %v: %+v", postponedWrite, *f)
+		f.Allowed = true
+	}
+	if len(excused) > 0 {
+		s.Run.Figure("broken by a write that Redis had put off when it was killed", float64(len(excused)), "rules", "")
+	}
+	return len(excused) > 0
+}
+
+// rollBacks are the findings that a kill of Redis explains: with appendfsync everysec it answers for up to postponedWrite without
+// having written, while its disk is busy, and a kill then takes it back to before. Only a job of which something was answered so
+// shortly before a kill can be meant.
+func rollBacks(killed []int64, h history.History, findings []history.Finding) (explained []*history.Finding) {
 	late := map[string]bool{}
-	for _, killed := range s.killed {
+	for _, at := range killed {
 		for _, e := range h.Events {
-			if e.RedisMS <= killed && e.RedisMS > killed-postponedWrite.Milliseconds() {
+			if e.ID != "" && e.RedisMS <= at && e.RedisMS > at-postponedWrite.Milliseconds() {
 				late[e.ID] = true
 			}
 		}
 	}
-	n := 0
 	for i := range findings {
 		if f := &findings[i]; !f.Allowed && late[f.ID] && slices.Contains(rolledBack, f.Rule) {
-			s.Logf("excused by a kill of Redis within %v: %+v", postponedWrite, *f)
-			f.Allowed = true
-			n++
+			explained = append(explained, f)
 		}
 	}
-	if n > 0 {
-		s.Run.Figure("broken by a write that Redis had put off when it was killed", float64(n), "rules", "")
-	}
-	return n > 0
+	return explained
 }
 
 // ordered asks whether the operations on each job have an order that explains their answers, unless the fault itself made

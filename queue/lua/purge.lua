@@ -1,8 +1,8 @@
 -- purge: drops jobs of one state for good; each is counted.
 --
 -- KEYS  <place>, jobs, attempts, errors, unique, stats, groups
--- ARGV  state, the group that the dead are to be in or '', then for each job (at most 100): id, its score in <place>, which is scheduled, dead or done
--- Reply {'ok', now, then a word for each job, in order: 'purged' · 'moved': it is not there with that score: nothing was changed
+-- ARGV  state, the group that the dead are to be in or '', then for each job (at most 100): id, its score in <place>, which is scheduled, dead or done, or '' for any
+-- Reply {'ok', now, then a word for each job, in order: 'purged' · 'moved': it is not there, or not with that score: nothing was changed
 --       'other': it is not in that group
 --       'later': 1 MiB of records was read before its turn came: call again}
 -- The records of scheduled jobs tell which unique keys are free again; those of the others hold none.
@@ -20,7 +20,8 @@ redis.call('HLEN', unique)
 local reply, gone, free, seen, tally, bytes = {'ok', int(now)}, {}, {}, {}, grouping(groups), 0
 for i = 3, #ARGV, 2 do
   local id, word = ARGV[i], 'purged'
-  if seen[id] or redis.call('ZSCORE', place, id) ~= ARGV[i + 1] then
+  local score, known = redis.call('ZSCORE', place, id), ARGV[i + 1]
+  if seen[id] or not score or (known ~= '' and known ~= score) then
     word = 'moved'
   elseif bytes >= max_bytes then
     word = 'later'

@@ -200,7 +200,7 @@ func (b *bench) remove(ctx context.Context) error {
 
 func (b *bench) purge(ctx context.Context, state queue.State) error {
 	for {
-		moved, err := b.Purge(ctx, b.queue, queue.Filter{State: state, Limit: 100_000})
+		moved, err := b.PurgeAll(ctx, b.queue, queue.Filter{State: state, Limit: 100_000})
 		if err != nil || !moved.More {
 			return err
 		}

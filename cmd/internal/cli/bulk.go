@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +33,7 @@ func (d *desk) queuesRedriveCommand() *cobra.Command {
 
 func (d *desk) queuesPurgeCommand() *cobra.Command {
 	b := &bulk{verb: "purge", did: "purged"}
-	b.do = func(s *session) func(context.Context, string, queue.Filter) (queue.Moved, error) { return s.Purge }
+	b.do = func(s *session) func(context.Context, string, queue.Filter) (queue.Moved, error) { return s.PurgeAll }
 	c := b.command(d, "Drop jobs of a queue for good")
 	c.Flags().StringVar(&b.state, "state", string(queue.Dead), "which jobs: dead, scheduled or done")
 	_ = c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]string{"dead", "scheduled", "done"}, cobra.ShellCompDirectiveNoFileComp))
@@ -67,7 +66,7 @@ func (b *bulk) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	question := fmt.Sprintf("This %ss %s: %s at most.", b.verb, b.words(name), count(most, "job"))
+	question := fmt.Sprintf("This %ss in queue %s: %s, %s at most.", b.verb, name, b.filter, count(most, "job"))
 	if err := s.confirm(ctx, b.yes, question); err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func (b *bulk) run(ctx context.Context, s *session) error {
 	err = b.work(ctx, s, name, most)
 	b.clear(s)
 	if b.moved.Jobs > 0 {
-		s.record(ctx, name, b.verb, b.words(name), b.moved.Jobs)
+		s.record(ctx, name, b.verb, b.filter.String(), b.moved.Jobs)
 	}
 	return b.end(s, err)
 }
@@ -101,22 +100,6 @@ func (b *bulk) most(ctx context.Context, s *session, name string) (int, error) {
 		there = min(there, b.limit)
 	}
 	return there, nil
-}
-
-// words are the jobs that are meant.
-func (b *bulk) words(name string) string {
-	words := []string{"the " + b.state + " jobs of queue " + name}
-	add := func(given bool, format string, value any) {
-		if given {
-			words = append(words, fmt.Sprintf(format, value))
-		}
-	}
-	add(b.filter.Type != "", "of type %s", b.filter.Type)
-	add(b.filter.Group != "", "of group %s", b.filter.Group)
-	add(b.filter.Subject != "", "by %s", b.filter.Subject)
-	add(b.olderThan > 0, "older than %s", time.Duration(b.olderThan))
-	add(b.limit > 0, "no more than %d", b.limit)
-	return strings.Join(words, ", ")
 }
 
 // work goes on until nothing is left, or most are moved. Each call looks at the jobs from the first on, so one that had to look at

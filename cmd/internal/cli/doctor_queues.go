@@ -53,22 +53,18 @@ func (x *examination) queue(o queue.Overview, workers []queue.WorkerState) {
 }
 
 func (x *examination) workers(name string, workers []queue.WorkerState) {
-	var builds []string
 	for _, w := range workers {
 		switch {
 		case !w.Living:
 			x.warn("worker", "wait 20 s; if it stays, no process reaps: start server or a worker",
 				"%s of %s: its heartbeat has run out, with %s in hand", w.ID, name, count(w.Processing, "job"))
-			continue
 		case w.Stuck >= w.Concurrency && w.Stuck > 0:
 			x.bad("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: all its handlers (%d) go on though their contexts have ended: it runs nothing", w.ID, name, w.Stuck)
 		case w.Stuck > 0:
 			x.warn("worker", "restart it: punctual workers stop "+shellWord(w.ID), "%s of %s: of its handlers %d of %d go on though their contexts have ended", w.ID, name, w.Stuck, w.Concurrency)
 		}
-		builds = append(builds, w.Build)
 	}
-	slices.Sort(builds)
-	if builds = slices.Compact(builds); len(builds) > 1 {
+	if builds := queue.Builds(workers); len(builds) > 1 {
 		x.warn("build", "finish the deploy, or stop the old ones: punctual workers ls shows who they are", "workers of %s are of %d builds: %s",
 			name, len(builds), strings.Join(builds, ", "))
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 func (d *desk) jobsCommand() *cobra.Command {
-	return group("jobs", "List jobs, look at one, run, reschedule, edit, cancel or redrive it", d.jobsListCommand(), d.jobsGetCommand(),
-		d.jobsHistoryCommand(), d.jobsRunCommand(), d.jobsRescheduleCommand(), d.jobsEditCommand(), d.jobsCancelCommand(), d.jobsRedriveCommand())
+	return group("jobs", "List jobs, look at one, run, reschedule, edit, cancel, redrive or purge it", d.jobsListCommand(), d.jobsGetCommand(),
+		d.jobsHistoryCommand(), d.jobsRunCommand(), d.jobsRescheduleCommand(), d.jobsEditCommand(), d.jobsCancelCommand(), d.jobsRedriveCommand(), d.jobsPurgeCommand())
 }
 
 // now is the clock of Redis; where a queue does not tell it, that of this machine.

@@ -41,7 +41,7 @@ func (s *session) wrongState(err error, id, queueName string) error {
 	next := map[queue.State]string{
 		queue.Dead:       "bring it back with " + s.command("redrive", id, queueName),
 		queue.Processing: "cancel it with " + s.command("cancel", id, queueName),
-		queue.Scheduled:  "it will run by itself; " + s.command("run", id, queueName) + " makes it due now",
+		queue.Scheduled:  "it will run by itself; " + s.command("run", id, queueName) + " makes it due now, " + s.command("cancel", id, queueName) + " takes it out",
 		queue.Done:       "it has run, and is only kept",
 	}[state.State]
 	return fmt.Errorf("%w: %s", err, next)
@@ -213,6 +213,39 @@ func (d *desk) jobsRedriveCommand() *cobra.Command {
 		})
 	})
 	d.queueFlag(c, &queueName)
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	return c
+}
+
+func (d *desk) jobsPurgeCommand() *cobra.Command {
+	var queueName string
+	var yes, asJSON bool
+	c := &cobra.Command{
+		Use:   "purge <job id>...",
+		Short: "Drop dead or done jobs for good",
+		Long: "Drop dead or done jobs for good. punctual jobs cancel is for those that wait or run, punctual queues purge for many.\n" +
+			"More than one is asked about. --json prints one JSON object a line.",
+		Args: cobra.MinimumNArgs(1),
+	}
+	c.RunE = d.runs(func(ctx context.Context, s *session) error {
+		if len(s.args) > 1 {
+			if err := s.confirm(ctx, yes, fmt.Sprintf("This drops %s of queue %s for good.", count(len(s.args), "job"), queueName)); err != nil {
+				return err
+			}
+		}
+		return s.each(ctx, queueName, "purge", func(id string) error {
+			err := s.Purge(ctx, queueName, id)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return s.out.object(map[string]any{"job_id": id, "purged": true})
+			}
+			return s.out.say("Job %s is gone.", id)
+		})
+	})
+	d.queueFlag(c, &queueName)
+	yesFlag(c, &yes)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return c
 }

@@ -159,7 +159,7 @@ func TestVersion(t *testing.T) {
 // What every command says when it cannot even begin.
 func TestCommandsThatCannotBegin(t *testing.T) {
 	r := &rig{TB: t, env: map[string]string{"REDIS_URL": "redis://127.0.0.1:1"}}
-	for _, args := range []string{"register x", "jobs ls", "jobs get a", "jobs run a", "jobs edit a --max-retry 1", "jobs cancel a", "jobs redrive a", "jobs history a",
+	for _, args := range []string{"register x", "jobs ls", "jobs get a", "jobs run a", "jobs edit a --max-retry 1", "jobs cancel a", "jobs redrive a", "jobs purge a", "jobs history a",
 		"jobs reschedule a --delay 1s", "queues ls", "queues show a", "queues pause a", "queues resume a", "queues redrive a --yes", "queues purge a --yes",
 		"workers ls", "workers quiet a", "workers stop a", "stats", "groups", "trail", "keys"} {
 		got := r.pipe(strings.Fields(args)...)

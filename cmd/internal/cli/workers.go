@@ -19,21 +19,6 @@ func (d *desk) workersCommand() *cobra.Command {
 		d.orderCommand("stop", "Tell the processes of workers to shut down in order, as SIGTERM does, with all their queues"))
 }
 
-// stateOf is a worker in one word.
-func stateOf(w queue.WorkerState) string {
-	switch {
-	case !w.Living:
-		return "dead"
-	case w.Order == queue.OrderStop:
-		return "stopping"
-	case w.Order == queue.OrderQuiet:
-		return "quiet"
-	case w.Stuck > 0:
-		return "stuck"
-	}
-	return "living"
-}
-
 func (d *desk) workersListCommand() *cobra.Command {
 	var queueName, state, text string
 	var asJSON bool
@@ -62,7 +47,7 @@ func (d *desk) workersListCommand() *cobra.Command {
 		}
 		for _, w := range all {
 			switch {
-			case queueName != "" && w.Queue != queueName, state != "" && stateOf(w) != state, !strings.Contains(w.ID, text):
+			case queueName != "" && w.Queue != queueName, state != "" && w.State() != state, !strings.Contains(w.ID, text):
 				continue
 			case asJSON:
 				if err := s.out.object(api.WorkerJSON(w)); err != nil {
@@ -70,7 +55,7 @@ func (d *desk) workersListCommand() *cobra.Command {
 				}
 				continue
 			}
-			t.add(w.ID, w.Queue, stateOf(w), fmt.Sprintf("%d/%d", w.Processing, w.Concurrency), ago(w.LastBeat, now), w.Build)
+			t.add(w.ID, w.Queue, w.State(), fmt.Sprintf("%d/%d", w.Processing, w.Concurrency), ago(w.LastBeat, now), w.Build)
 		}
 		switch {
 		case asJSON:
