@@ -181,7 +181,7 @@ func TestEveryVerbIsGuarded(t *testing.T) {
 		"Pause":       func() error { _, err := q.Pause(ctx, ""); return err },
 		"Resume":      func() error { _, err := q.Resume(ctx, ""); return err },
 		"RedriveAll":  func() error { _, err := q.RedriveAll(ctx, "", queue.Filter{}); return err },
-		"PurgeAll":       func() error { _, err := q.PurgeAll(ctx, "", queue.Filter{}); return err },
+		"PurgeAll":    func() error { _, err := q.PurgeAll(ctx, "", queue.Filter{}); return err },
 		"Workers":     func() error { _, err := q.Workers(ctx); return err },
 		"Quiet":       func() error { return q.Quiet(ctx, "") },
 		"Stop":        func() error { return q.Stop(ctx, "") },

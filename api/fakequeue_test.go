@@ -141,11 +141,11 @@ func (q *fakeQueue) Purge(ctx context.Context, name, id string) error {
 }
 
 func (q *fakeQueue) RedriveAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "redrive-all", name, f)
+	return q.moved, q.ask(ctx, "redrive-all", name, fields(f))
 }
 
 func (q *fakeQueue) PurgeAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "purge-all", name, f)
+	return q.moved, q.ask(ctx, "purge-all", name, fields(f))
 }
 
 func (q *fakeQueue) Workers(ctx context.Context) ([]queue.WorkerState, error) {
@@ -188,3 +188,6 @@ func (q *fakeQueue) Record(_ context.Context, d queue.Deed) error {
 	q.deeds = append(q.deeds, d)
 	return q.recordErr
 }
+
+// fields is a filter that is printed field by field.
+type fields queue.Filter

@@ -16,7 +16,7 @@ func hostilePaths(t *testing.T) []hostile {
 	for _, path := range []string{
 		"/api/dm-jobqueue/register/", "//api/dm-jobqueue/register", "/api//dm-jobqueue/register", "/api/dm-jobqueue/register/.", "/api/dm-jobqueue/./register", "/api/dm-jobqueue/x/../register",
 		"/api/dm-jobqueue/x/..%2fregister", "/api/dm-jobqueue%2fregister", "/api/dm-jobqueue/%2e/register", "/api/dm-jobqueue/%72egister", "/api/dm-jobqueue/Register", "/api/dm-jobqueue/register%00",
-		"/api/dm-jobqueue/register;x=1", "/api/dm-jobqueue/register%20", "/api/dm-jobqueue\\register", "/api/dm-jobqueue/%c0%afregister", "/api/dm-jobqueue/jobs//run", "/api/dm-jobqueue/jobs/mine/purge",
+		"/api/dm-jobqueue/register;x=1", "/api/dm-jobqueue/register%20", "/api/dm-jobqueue\\register", "/api/dm-jobqueue/%c0%afregister", "/api/dm-jobqueue/jobs//run", "/api/dm-jobqueue/jobs/mine/forget",
 		"/api/dm-jobqueue/jobs/mine/run/", "/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/livez", "/livez/..%2freadyz", "/api/dm-jobqueue/queues/default/delete", "/debug/pprof/", "/.git/config",
 		"/" + strings.Repeat("x", 14<<10), "/" + strings.Repeat("../", 4000),
 	} {

@@ -105,22 +105,29 @@ func (c *call) setPaused(paused bool, do func(context.Context, string) (bool, er
 	if err != nil {
 		return err
 	}
+	c.unchanged = !changed
 	return c.answer(http.StatusOK, pausedJSON{name, paused, changed})
 }
 
 // redriveQueue answers POST /api/dm-jobqueue/queues/{queue}/redrive.
 func (s *service) redriveQueue(c *call) error {
-	return c.moveMany(s.queue.RedriveAll, "type", "older_than_seconds", "limit")
+	return c.moveMany(s.queue.RedriveAll, "type", "older_than_seconds", "limit", "cursor")
 }
 
 // purgeQueue answers POST /api/dm-jobqueue/queues/{queue}/purge.
 func (s *service) purgeQueue(c *call) error {
-	return c.moveMany(s.queue.PurgeAll, "state", "type", "older_than_seconds", "limit")
+	return c.moveMany(s.queue.PurgeAll, "state", "type", "older_than_seconds", "limit", "cursor")
 }
 
 type movedJSON struct {
-	Moved int  `json:"moved"`
-	More  bool `json:"more"`
+	Moved      int    `json:"moved"`
+	Unreadable int    `json:"unreadable,omitempty"`
+	More       bool   `json:"more"`
+	Cursor     string `json:"cursor,omitempty"`
+}
+
+func movedOf(m queue.Moved, more bool) movedJSON {
+	return movedJSON{m.Jobs, m.Unreadable, more, m.Next}
 }
 
 // moveMany does as much as fits into the time of one request.
@@ -140,15 +147,15 @@ func (c *call) moveMany(do func(context.Context, string, queue.Filter) (queue.Mo
 	ctx, cancel := c.context()
 	defer cancel()
 	moved, err := do(ctx, name, filter)
-	c.entry.jobs = moved.Jobs
+	c.entry.jobs, c.moved = moved.Jobs, moved.Jobs
 	c.deed.Target, c.deed.Jobs = filter.String(), moved.Jobs
 	switch {
 	case err == nil:
-		return c.answer(http.StatusOK, movedJSON{moved.Jobs, moved.More})
+		return c.answer(http.StatusOK, movedOf(moved, moved.More))
 	case moved.Jobs == 0:
 		return f.of(err)
 	case errors.Is(err, queue.ErrUnavailable) && !errors.Is(err, queue.ErrOutcomeUnknown):
-		return c.answer(http.StatusOK, movedJSON{moved.Jobs, true}) // these are moved, and no others
+		return c.answer(http.StatusOK, movedOf(moved, true)) // these are moved, and no others
 	}
 	c.entry.tells.maybe = fmt.Sprintf("%d jobs were moved, and perhaps some more", moved.Jobs)
 	return err
@@ -175,6 +182,6 @@ func (f *form) filter() (queue.Filter, error) {
 	if f.has("limit") && (limit < 1 || limit > maxMove) {
 		f.refuse("limit", fmt.Sprintf("must be between 1 and %d", maxMove))
 	}
-	filter.Limit = int(limit)
+	filter.Limit, filter.Cursor = int(limit), f.name("cursor")
 	return filter, f.check(queue.NewJob{ID: "x", Type: filter.Type}.Validate())
 }

@@ -58,7 +58,7 @@ func TestManyJobsMoved(t *testing.T) {
 	}
 	asked := func(verb string, f queue.Filter) string {
 		q := &fakeQueue{}
-		_ = q.ask(context.Background(), verb, "low", f)
+		_ = q.ask(context.Background(), verb, "low", fields(f))
 		return q.asked[0]
 	}
 	all := asked("purge-all", queue.Filter{})
@@ -70,6 +70,9 @@ func TestManyJobsMoved(t *testing.T) {
 		{name: "redrive has no state", method: "POST", path: "/queues/low/redrive", body: `{"state":"done"}`, status: 400, want: "unknown-field"},
 		{name: "purge", method: "POST", path: "/queues/low/purge", body: `{"state":"scheduled","type":"a","older_than_seconds":0,"limit":1}`, queue: some(1, true, nil), status: 200,
 			want: `{"moved":1,"more":true}`, asked: asked("purge-all", queue.Filter{State: queue.Scheduled, Type: "a", Limit: 1})},
+		{name: "go on", method: "POST", path: "/queues/low/purge", body: `{"type":"a","cursor":"behind"}`,
+			queue: &fakeQueue{moved: queue.Moved{Jobs: 3, Unreadable: 2, More: true, Next: "further"}}, status: 200,
+			want: `{"moved":3,"unreadable":2,"more":true,"cursor":"further"}`, asked: asked("purge-all", queue.Filter{Type: "a", Cursor: "behind"})},
 		{name: "purge what runs", method: "POST", path: "/queues/low/purge", body: `{"state":"processing"}`, status: 422, want: `invalid-job "/state"`},
 		{name: "purge no state", method: "POST", path: "/queues/low/purge", body: `{"state":7}`, status: 422, want: `invalid-job "/state"`},
 		{name: "purge none", method: "POST", path: "/queues/low/purge", body: `{"limit":0}`, status: 422, want: `invalid-job "/limit"`},

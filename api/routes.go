@@ -113,14 +113,16 @@ func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // call is one request that has found its route.
 type call struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	entry  *entry
-	gate   *gate
-	caller caller
-	query  map[string]string // a parameter that is absent is ""; none that is there is
-	until  time.Time         // when the request must be answered; set by context
-	deed   queue.Deed        // where and to what a verb was done; handlers fill it in
+	w         http.ResponseWriter
+	r         *http.Request
+	entry     *entry
+	gate      *gate
+	caller    caller
+	query     map[string]string // a parameter that is absent is ""; none that is there is
+	until     time.Time         // when the request must be answered; set by context
+	deed      queue.Deed        // where and to what a verb was done; handlers fill it in
+	moved     int               // by a verb for many, even if it failed then
+	unchanged bool              // the verb found all as it was to be
 }
 
 func (rt *route) handler(g *gate) http.Handler {
@@ -132,7 +134,7 @@ func (rt *route) handler(g *gate) http.Handler {
 		if err == nil {
 			err = route.handle(c)
 		}
-		if err == nil && route.verb != "" {
+		if route.verb != "" && !c.unchanged && (err == nil || c.moved > 0) {
 			g.record(c)
 		}
 		if err != nil {

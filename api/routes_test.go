@@ -109,7 +109,7 @@ func guarded(t *testing.T) []route {
 			all = append(all, rt)
 		}
 	}
-	if len(all) != 19 {
+	if len(all) != 20 {
 		t.Errorf("%d routes", len(all))
 	}
 	return all

@@ -32,7 +32,7 @@ func TestEveryVerbIsKept(t *testing.T) {
 	for _, rt := range guarded(t) {
 		name := rt.method + " " + strings.TrimPrefix(rt.template, base)
 		q := everything()
-		q.moved = queue.Moved{Jobs: 7}
+		q.moved, q.changed = queue.Moved{Jobs: 7}, true
 		q.workers = []queue.WorkerState{{WorkerInfo: queue.WorkerInfo{ID: "host:1:ab"}, Queue: "mail"}}
 		h, log := newAPI(t, q)
 		claims := jwt.MapClaims{"scope": allScopes, "sub": "ann"}
@@ -60,10 +60,25 @@ func TestEveryVerbIsKept(t *testing.T) {
 	}
 }
 
+// Of what a verb for many did before it failed the trail tells, and of a pause that changed nothing it does not.
+func TestWhatIsKeptIsWhatWasDone(t *testing.T) {
+	q := everything()
+	q.moved, q.err = queue.Moved{Jobs: 5, More: true}, queue.ErrOutcomeUnknown
+	h, _ := newAPI(t, q)
+	if w := do(h, ask(t, "POST", base+"/queues/default/purge", `{}`, nil)); w.Code != 503 || len(q.deeds) != 1 || q.deeds[0].Jobs != 5 {
+		t.Errorf("%d, kept %+v", w.Code, q.deeds)
+	}
+	q = everything()
+	h, _ = newAPI(t, q)
+	if w := do(h, ask(t, "POST", base+"/queues/default/pause", "", nil)); w.Code != 200 || len(q.deeds) > 0 {
+		t.Errorf("%d, kept %+v", w.Code, q.deeds)
+	}
+}
+
 // What was done is answered as done, also if the trail cannot be kept; the log tells.
 func TestATrailThatCannotBeKept(t *testing.T) {
 	q := everything()
-	q.recordErr = errors.New("no room")
+	q.recordErr, q.changed = errors.New("no room"), true
 	h, log := newAPI(t, q)
 	if w := do(h, ask(t, "POST", base+"/queues/default/pause", "", nil)); w.Code != 200 {
 		t.Errorf("%d %s", w.Code, w.Body)

@@ -37,6 +37,10 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 		return moved, errors.Join(ErrUnavailable, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	g := glance{queue: queue, state: f.State, group: f.Group, more: true}
+	if g.at, err = f.listing().position(queue); err != nil {
+		return moved, &InvalidError{"cursor", "must be that of the answer before, with the same filter; leave it out to begin with the first job"}
+	}
+	moved.Next = f.Cursor
 	for g.more {
 		if moved.More = moved.Jobs == f.Limit || aboutToEnd(ctx); moved.More {
 			return moved, nil
@@ -60,17 +64,32 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 				some, g.more = nil, false
 			}
 			moved.Seen += seen
-			n, err := c.apply(ctx, queue, f.State, v, batch)
-			if moved.Jobs += n; err != nil {
+			if err := c.apply(ctx, queue, f.State, v, batch, &moved); err != nil {
+				moved.More = true
 				return moved, err
 			}
+			moved.Next = f.next(queue, g.at)
 		}
 		moved.Seen += g.passOver()
+		moved.Next = f.next(queue, g.at)
 	}
+	moved.Next = ""
 	if moved.Seen == 0 {
 		_, err = c.Overview(ctx, queue) // it may be empty, or there is none
 	}
 	return moved, err
+}
+
+// listing is the listing of the jobs that a bulk verb goes over, so far as cursors go.
+func (f Filter) listing() Listing {
+	return Listing{State: f.State, Type: f.Type, Subject: f.Subject, Group: f.Group, Cursor: f.Cursor}
+}
+
+func (f Filter) next(queue string, at position) string {
+	if at == (position{}) {
+		return ""
+	}
+	return f.listing().cursor(queue, at)
 }
 
 func (f Filter) check(queue string) error {
@@ -110,8 +129,8 @@ func (f Filter) batch(g *glance, some []sighted, most int) (batch []sighted, see
 	return batch, seen, false
 }
 
-// apply runs the script, again for those whose turn did not come, and returns to how many jobs it was done.
-func (c *Client) apply(ctx context.Context, queue string, state State, v verb, batch []sighted) (n int, err error) {
+// apply runs the script, again for those whose turn did not come, and counts.
+func (c *Client) apply(ctx context.Context, queue string, state State, v verb, batch []sighted, moved *Moved) error {
 	for len(batch) > 0 {
 		c.tellVerb(v.op, queue, state, batch, nil, nil)
 		words, err := c.change(ctx, queue, v.call(keysOf(queue), batch))
@@ -120,18 +139,20 @@ func (c *Client) apply(ctx context.Context, queue string, state State, v verb, b
 		}
 		c.tellVerb(v.op, queue, state, batch, words, err)
 		if err != nil {
-			return n, err
+			return err
 		}
 		var later []sighted
 		for i, word := range words[2:] {
 			switch word {
 			case v.word:
-				n++
+				moved.Jobs++
+			case "unreadable":
+				moved.Unreadable++
 			case "later":
 				later = append(later, batch[i])
 			}
 		}
 		batch = later
 	}
-	return n, nil
+	return nil
 }

@@ -27,7 +27,7 @@ var whatKeys = map[string]string{
 	"wake": "at most one token: someone look again", "stats": "counters", "meta": "layout, timing of heartbeats, who keeps time, paused, orders to workers",
 	"unique": "the job that holds a unique key, by the key", "cancelled": "ids of running jobs that are being cancelled",
 	"groups":      "how many jobs died of what, as JSON, by the id of the group",
-	"minutes":     "by how much counters grew in each minute of the last day, as JSON",
+	"minutes":     "by how much counters grew in each minute of the last day: the minute since 1970, then name=growth",
 	"trail":       "what people did by hand as JSON, the latest first",
 	"processing":  "what this worker has claimed, as <claim number>:<job id>",
 	"heartbeat":   "which worker lives, as JSON; it runs out if not renewed",

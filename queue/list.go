@@ -26,6 +26,7 @@ type Listing struct {
 // even empty, and not the last.
 type Page struct {
 	Jobs []Info // without their Failures, which Get tells
+	Seen int    // how many were looked at
 	Next string // cursor of the next page; "" if this was the last
 }
 
@@ -44,8 +45,8 @@ func (c *Client) List(ctx context.Context, queue string, l Listing) (page Page, 
 	if g.at, err = l.position(queue); err != nil {
 		return page, err
 	}
-	for seen, size := 0, 0; ; {
-		if g.most = mostSeen - seen; l.Type == "" && l.Subject == "" && l.Text == "" && l.Group == "" {
+	for size := 0; ; {
+		if g.most = mostSeen - page.Seen; l.Type == "" && l.Subject == "" && l.Text == "" && l.Group == "" {
 			g.most = min(g.most, l.Limit-len(page.Jobs))
 		}
 		some, err := c.glance(ctx, &g)
@@ -54,7 +55,7 @@ func (c *Client) List(ctx context.Context, queue string, l Listing) (page Page, 
 		}
 		left := 0
 		for i, s := range some {
-			g.at, size, seen = s.position, size+len(s.record), seen+1
+			g.at, size, page.Seen = s.position, size+len(s.record), page.Seen+1
 			if info := s.info(queue, l.State); l.matches(&info) {
 				page.Jobs = append(page.Jobs, info)
 			}
@@ -64,9 +65,9 @@ func (c *Client) List(ctx context.Context, queue string, l Listing) (page Page, 
 			}
 		}
 		if g.more = g.more || left > 0; left == 0 {
-			seen += g.passOver()
+			page.Seen += g.passOver()
 		}
-		if g.more && (len(page.Jobs) == l.Limit || seen == mostSeen || size >= mostBytes) {
+		if g.more && (len(page.Jobs) == l.Limit || page.Seen == mostSeen || size >= mostBytes) {
 			page.Next = l.cursor(queue, g.at)
 			return page, nil
 		}

@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -50,17 +52,18 @@ func (c *Client) queueOfWorker(ctx context.Context, worker string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	for _, queue := range queues {
+	found := make([]bool, len(queues))
+	err = eachOf(queues, func(i int, queue string) error {
 		key := keysOf(queue).workers()
 		cmd := redis.NewStringCmd(ctx, "ZSCORE", key, worker)
 		c.ask.do(ctx, key, cmd)
-		switch _, err := cmd.Result(); err {
-		case nil:
-			return queue, nil
-		case redis.Nil:
-		default:
-			return "", classify(err, false) // reads only
+		if found[i] = cmd.Err() == nil; found[i] || cmd.Err() == redis.Nil {
+			return nil
 		}
+		return classify(cmd.Err(), false) // reads only
+	})
+	if i := slices.Index(found, true); i >= 0 {
+		return queues[i], nil
 	}
-	return "", ErrNoWorker
+	return "", cmp.Or(err, ErrNoWorker)
 }

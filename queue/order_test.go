@@ -121,8 +121,8 @@ func TestWorkerStateInAWord(t *testing.T) {
 	stuck := queue.WorkerInfo{Stuck: 1}
 	for want, w := range map[string]queue.WorkerState{
 		"living":   {Living: true},
-		"stuck":    {Living: true, WorkerInfo: stuck},
-		"quiet":    {Living: true, WorkerInfo: stuck, Order: queue.OrderQuiet},
+		"stuck":    {Living: true, WorkerInfo: stuck, Order: queue.OrderStop}, // which is why it does not stop
+		"quiet":    {Living: true, Order: queue.OrderQuiet},
 		"stopping": {Living: true, Order: queue.OrderStop},
 		"dead":     {WorkerInfo: stuck, Order: queue.OrderStop},
 	} {

@@ -14,7 +14,9 @@ func (c *Client) Purge(ctx context.Context, queue, id string) error {
 		return errQueueName
 	}
 	for _, state := range []State{Dead, Done} {
-		if n, err := c.apply(ctx, queue, state, purging(state, ""), []sighted{{position: position{id: id}}}); n > 0 || err != nil {
+		var moved Moved
+		err := c.apply(ctx, queue, state, purging(state, ""), []sighted{{position: position{id: id}}}, &moved)
+		if moved.Jobs > 0 || err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func TestPurge(t *testing.T) {
 			r := newRig(t)
 			graveyard(r, 250, "1")
 			moved, err := r.client.PurgeAll(t.Context(), r.name, c.filter)
-			if err != nil || moved != c.want {
+			if moved.Next = ""; err != nil || moved != c.want {
 				t.Errorf("%+v, %v, want %+v", moved, err, c.want)
 			}
 			equal(t, "purged", r.stat("purged_dead"), c.want.Jobs)
@@ -65,10 +65,12 @@ func TestPurgeOne(t *testing.T) {
 	if err := r.client.Purge(t.Context(), "no queue", "x"); !errors.Is(err, queue.ErrInvalid) {
 		t.Errorf("a name that no queue has: %v", err)
 	}
+	record := r.do("HGET", k("jobs"), "waits")
 	r.do("HSET", k("jobs"), "waits", "junk")
 	if err := r.client.Purge(t.Context(), r.name, "waits"); !errors.Is(err, queue.ErrState) {
 		t.Errorf("one that waits and cannot be read: %v", err)
 	}
+	r.do("HSET", k("jobs"), "waits", record)
 	equal(t, "left", r.do("HLEN", k("jobs")), any(int64(3)))
 }
 
@@ -106,7 +108,7 @@ func TestPurgeOfDoneJobs(t *testing.T) {
 	}
 	r.do("HSET", k("stats"), "adjusted", 3)
 	moved, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Done, Limit: 2})
-	if err != nil || moved != (queue.Moved{Jobs: 2, Seen: 2, More: true}) {
+	if moved.Next = ""; err != nil || moved != (queue.Moved{Jobs: 2, Seen: 2, More: true}) {
 		t.Errorf("%+v, %v", moved, err)
 	}
 	equal(t, "purged", r.stat("purged_done"), 2)

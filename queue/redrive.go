@@ -17,10 +17,11 @@ type Filter struct {
 	Subject string        // "" for all
 	Group   string        // of the dead: the ID of a DeadGroup; "" for all
 	Limit   int           // most jobs to move; 0 means 1000, at most 100000
+	Cursor  string        // where to go on: Moved.Next of the call before, with the same filter; "" begins with the first job
 }
 
 // String is the filter in words, as the audit trail has it for a target: "all dead, type mail.send, for 2h0m0s or longer". How many
-// were moved stands beside it there, so Limit is not told.
+// were moved stands beside it there, so Limit and Cursor are not told.
 func (f Filter) String() string {
 	text := "all " + string(cmp.Or(f.State, Dead))
 	for _, part := range []struct{ name, value string }{{"type", f.Type}, {"group", f.Group}, {"subject", f.Subject}} {
@@ -36,9 +37,11 @@ func (f Filter) String() string {
 
 // Moved tells what a bulk verb did before its context ended.
 type Moved struct {
-	Jobs int  // moved
-	Seen int  // looked at
-	More bool // there may be more that match: call again
+	Jobs       int    // moved
+	Seen       int    // looked at
+	Unreadable int    // dead ones that match and stay where they are: nothing could run their records
+	More       bool   // there may be more that match: call again with Next
+	Next       string // for Filter.Cursor; "" is the first job. After an error, too, it is behind what was done for certain
 }
 
 // Redrive brings a dead job back: due now, attempts reset, its failures kept. ErrNotFound; *StateError unless it is dead;

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -52,18 +54,18 @@ type WorkerState struct {
 	Order      string    // "", OrderQuiet or OrderStop: what it was told
 }
 
-// State is what a worker does, in a word: "living", "stuck" (living, but some of its handlers go on though their contexts have
-// ended), "quiet" or "stopping" (as it was told), or "dead" (its heartbeat has run out).
+// State is what a worker does, in a word: "dead" (its heartbeat has run out), "stuck" (some of its handlers go on though their
+// contexts have ended, whatever it was told since), "stopping" or "quiet" (as it was told), or "living".
 func (w WorkerState) State() string {
 	switch {
 	case !w.Living:
 		return "dead"
+	case w.Stuck > 0:
+		return "stuck"
 	case w.Order == OrderStop:
 		return "stopping"
 	case w.Order == OrderQuiet:
 		return "quiet"
-	case w.Stuck > 0:
-		return "stuck"
 	}
 	return "living"
 }
@@ -88,15 +90,36 @@ func (c *Client) Workers(ctx context.Context) ([]WorkerState, error) {
 		return nil, err
 	}
 	slices.Sort(queues)
-	var all []WorkerState
-	for _, queue := range queues {
-		workers, err := c.workersOf(ctx, queue)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, workers...)
+	found := make([][]WorkerState, len(queues))
+	err = eachOf(queues, func(i int, queue string) (err error) {
+		found[i], err = c.workersOf(ctx, queue)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	return slices.Concat(found...), nil
+}
+
+// eachOf asks about all queues, some at a time: with many of them, one after the other would take as many round trips. It returns
+// the first error.
+func eachOf(queues []string, ask func(i int, queue string) error) error {
+	var next atomic.Int64
+	var asking sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range min(8, len(queues)) {
+		asking.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(queues); i = int(next.Add(1)) - 1 {
+				if err := ask(i, queues[i]); err != nil {
+					once.Do(func() { failed = err })
+					next.Store(int64(len(queues))) // the others would be asked in vain
+				}
+			}
+		})
+	}
+	asking.Wait()
+	return failed
 }
 
 func (c *Client) workersOf(ctx context.Context, queue string) ([]WorkerState, error) {

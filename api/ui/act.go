@@ -36,23 +36,44 @@ func (u *ui) act(v *visit) error {
 	}
 	if len(ids) == 1 {
 		v.note.Job = ids[0]
+	} else if (verb == "cancel" || verb == "purge") && form.Get("sure") == "" {
+		return v.show("sure", "Are you sure?", time.Now(), sureData{name, verb, ids, back})
 	}
 	done := each(v.ctx, ids, do)
 	if v.note.Jobs = done.jobs; done.jobs > 0 {
 		deed := queue.Deed{Verb: verb, Queue: name, Target: ids[0], Jobs: done.jobs}
 		if len(ids) > 1 {
-			deed.Target = fmt.Sprintf("%d selected", len(ids))
+			deed.Target = cutTo(maxTarget, fmt.Sprintf("%d selected: %s", len(ids), strings.Join(ids, " ")))
 		}
 		v.record(deed)
 	}
 	n := done.notice(verb, len(ids))
 	if done.err != nil {
 		n = v.failed(done.err)
+		n.N = done.jobs
 	}
 	if isJobPage(back) && (n.Code == "cancel" || n.Code == "purge") {
 		back = jobsFilter{Queue: name, State: filterOf(form).State}.URL() // the job's page is gone
 	}
 	return v.back(back, n)
+}
+
+// sureData is the question before several jobs are dropped or told to end.
+type sureData struct {
+	Queue, Verb string
+	IDs         []string
+	Back        string
+}
+
+// maxTarget is how many bytes of a target the audit trail keeps of ours.
+const maxTarget = 500
+
+// cutTo cuts a text of ASCII to so many bytes.
+func cutTo(n int, text string) string {
+	if len(text) <= n {
+		return text
+	}
+	return text[:n-3] + "..."
 }
 
 func isJobPage(path string) bool { return strings.HasPrefix(path, "/ui/jobs/") }
@@ -107,6 +128,7 @@ type done struct {
 	jobs        int   // it was done to
 	soft        int   // of these, only told to end
 	not         int   // it could not be done to: gone, or in another state
+	unreadable  int   // it could not be done to: nothing could run what the record holds
 	err         error // what ended it before all were tried, or why the only one was refused
 	first, last int64 // due times that were given, Unix ms; 0: none
 }
@@ -126,9 +148,14 @@ func (d *done) add(o outcome, err error, only bool) bool {
 			}
 		}
 		return true
-	case errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrState) || errors.Is(err, queue.ErrInvalid):
+	case errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrState):
 		if d.not++; only {
 			d.err = err
+		}
+		return true
+	case errors.Is(err, queue.ErrInvalid): // form and query were looked at before: it is the record
+		if d.unreadable++; only {
+			d.err = errUnreadable
 		}
 		return true
 	}
@@ -173,7 +200,7 @@ func each(ctx context.Context, ids []string, do doVerb) done {
 }
 
 func (d done) notice(verb string, asked int) notice {
-	n := notice{Code: verb, N: d.jobs, Not: d.not}
+	n := notice{Code: verb, N: d.jobs, Not: d.not, Unreadable: d.unreadable}
 	if verb == "cancel" && d.soft > 0 {
 		n.Code = "cancelling"
 	}
@@ -185,7 +212,7 @@ func (d done) notice(verb string, asked int) notice {
 
 // readWhen reads a delay, such as 90s, 1h30m or 3d, or a time of UTC.
 func readWhen(text string) (queue.When, bool) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSuffix(strings.TrimSpace(text), " UTC")
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return queue.When{At: at}, true
@@ -220,27 +247,36 @@ func (u *ui) steerQueue(v *visit) error {
 	default:
 		return errVerb
 	}
-	if _, err := do(v.ctx, name); err != nil {
+	changed, err := do(v.ctx, name)
+	if err != nil {
 		return v.back(back, v.failed(err))
 	}
-	v.record(queue.Deed{Verb: verb, Queue: name})
+	if changed {
+		v.record(queue.Deed{Verb: verb, Queue: name})
+	}
 	return v.back(back, notice{Code: verb})
 }
 
-// record adds to the audit trail. What was done stays done if that fails; the log then tells.
+// record adds to the audit trail, in a time of its own: what was done may have taken all of the request's. It stays done if that
+// fails; the log then tells.
 func (v *visit) record(d queue.Deed) {
 	d.Who, d.Via = v.caller.Subject, "ui"
-	if err := v.u.Queue.Record(v.ctx, d); err != nil {
-		v.note.Err = fmt.Errorf("audit trail: %s in queue %s is not recorded: %w", d.Verb, d.Queue, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), v.u.Timeout)
+	defer cancel()
+	if err := v.u.Queue.Record(ctx, d); err != nil {
+		v.wrong(fmt.Errorf("audit trail: %s in queue %s is not recorded: %w", d.Verb, d.Queue, err))
 	}
 }
+
+// wrong is for the log.
+func (v *visit) wrong(err error) { v.note.Err = errors.Join(v.note.Err, err) }
 
 // failed is the notice of an error, which the log gets as well if it is no refusal.
 func (v *visit) failed(err error) notice {
 	n := failed(err)
 	switch n.Code {
 	case "unavailable", "unknown", "full", "fault":
-		v.note.Err = err
+		v.wrong(err)
 	}
 	return n
 }

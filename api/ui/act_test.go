@@ -39,11 +39,11 @@ var actions = []action{
 	{"edit", "/ui/edit", editForm + "%7B%22n%22%3A2%7D", `edit default job-1 {"n":2}`, queue.Deed{Verb: "edit", Queue: "default", Target: "job-1", Jobs: 1}, "ok", "The job was changed.", scopeWrite},
 	{"pause", "/ui/queue", "queue=default&verb=pause", "pause default", queue.Deed{Verb: "pause", Queue: "default"}, "ok", "The queue is paused", scopeAdmin},
 	{"resume", "/ui/queue", "queue=low&verb=resume", "resume low", queue.Deed{Verb: "resume", Queue: "low"}, "ok", "The queue is resumed.", scopeAdmin},
-	{"redrive a group", "/ui/all", "queue=default&state=dead&verb=redrive&group=g1", "redrive-all default {State:dead Type: MinAge:0s Subject: Group:g1 Limit:100000}",
+	{"redrive a group", "/ui/all", "queue=default&state=dead&verb=redrive&group=g1", "redrive-all default {State:dead Type: MinAge:0s Subject: Group:g1 Limit:100000 Cursor:}",
 		queue.Deed{Verb: "redrive", Queue: "default", Target: "all dead, group g1", Jobs: 7}, "ok", "7 jobs are scheduled again", scopeAdmin},
-	{"purge a type", "/ui/all", "queue=default&state=done&verb=purge&type=a.b", "purge-all default {State:done Type:a.b MinAge:0s Subject: Group: Limit:100000}",
+	{"purge a type", "/ui/all", "queue=default&state=done&verb=purge&type=a.b", "purge-all default {State:done Type:a.b MinAge:0s Subject: Group: Limit:100000 Cursor:}",
 		queue.Deed{Verb: "purge", Queue: "default", Target: "all done, type a.b", Jobs: 7}, "ok", "7 jobs were dropped for good.", scopeAdmin},
-	{"cancel all that wait", "/ui/all", "queue=default&state=scheduled&verb=cancel", "purge-all default {State:scheduled Type: MinAge:0s Subject: Group: Limit:100000}",
+	{"cancel all that wait", "/ui/all", "queue=default&state=scheduled&verb=cancel", "purge-all default {State:scheduled Type: MinAge:0s Subject: Group: Limit:100000 Cursor:}",
 		queue.Deed{Verb: "cancel", Queue: "default", Target: "all scheduled", Jobs: 7}, "ok", "7 jobs were cancelled.", scopeAdmin},
 	{"quiet", "/ui/worker", "worker=host:1:cd&verb=quiet", "quiet host:1:cd", queue.Deed{Verb: "quiet", Queue: "low", Target: "host:1:cd"}, "ok", "told to claim nothing more", scopeWorkers},
 	{"stop", "/ui/worker", "worker=host:1:ab&verb=stop", "stop host:1:ab", queue.Deed{Verb: "stop", Queue: "default", Target: "host:1:ab"}, "ok", "told to shut down", scopeWorkers},
@@ -192,10 +192,15 @@ func TestSelectedJobs(t *testing.T) {
 	d := newDashboard(t, q)
 	form := url.Values{"queue": {"default"}, "verb": {"cancel"}, "id": {"a", "b", "c"}, "back": {"/ui/jobs?queue=default&state=processing&cursor=x"}}
 	w := d.post("/ui/act", tokenAll, form)
+	if page := text(t, w.Body.String()); w.Code != http.StatusOK || len(q.changes()) > 0 || !strings.Contains(page, "Cancel 3 jobs?") {
+		t.Errorf("without a question: %d, asked %q: %s", w.Code, q.changes(), page)
+	}
+	form.Set("sure", "1")
+	w = d.post("/ui/act", tokenAll, form)
 	if _, words := d.noticeIn(w); words != "3 jobs were cancelled; those that run are told to end." || !strings.Contains(w.Header().Get("Location"), "cursor=x") {
 		t.Errorf("%q, to %s", words, w.Header().Get("Location"))
 	}
-	if got := q.changes(); len(got) != 3 || len(q.deeds) != 1 || q.deeds[0].Jobs != 3 || q.deeds[0].Target != "3 selected" || d.notes[0].Jobs != 3 {
+	if got := q.changes(); len(got) != 3 || len(q.deeds) != 1 || q.deeds[0].Jobs != 3 || q.deeds[0].Target != "3 selected: a b c" || d.notes[1].Jobs != 3 {
 		t.Errorf("asked %q, kept %+v, told %+v", got, q.deeds, d.notes)
 	}
 	q.fails = func(string) error { return queue.ErrNotFound }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,8 +55,8 @@ func alertsOf(all []queue.Overview, workers []queue.WorkerState) []alert {
 				are(w.Stuck, "handler"), short(60, w.ID), w.Queue)})
 		}
 	}
-	if builds := buildsOf(workers); len(builds) > 1 {
-		warn = append(warn, alert{"warn", fmt.Sprintf("%d builds of workers run side by side: %s.", len(builds), strings.Join(builds, ", "))})
+	for _, side := range sideBySide(workers) {
+		warn = append(warn, alert{"warn", fmt.Sprintf("%d builds of workers of the queue %s run side by side: %s.", len(side.Builds), side.Queue, strings.Join(side.Builds, ", "))})
 	}
 	return append(bad, warn...)
 }
@@ -74,13 +75,28 @@ func are(n int, thing string) string {
 	return count(n) + " " + thing + "s are"
 }
 
-// buildsOf are the builds that run side by side, cut to what tells them apart.
-func buildsOf(workers []queue.WorkerState) []string {
-	var names []string
-	for _, build := range queue.Builds(workers) {
-		names = append(names, buildName(build))
+// builds are those that work on one queue side by side, cut to what tells them apart.
+type builds struct {
+	Queue  string
+	Builds []string
+}
+
+// sideBySide are the queues on which more than one build works: services with programs of their own have queues of their own.
+func sideBySide(workers []queue.WorkerState) (all []builds) {
+	on := map[string][]queue.WorkerState{}
+	for _, w := range workers {
+		on[w.Queue] = append(on[w.Queue], w)
 	}
-	return slices.Compact(names)
+	for _, name := range slices.Sorted(maps.Keys(on)) {
+		side := builds{Queue: name}
+		for _, build := range queue.Builds(on[name]) {
+			side.Builds = append(side.Builds, buildName(build))
+		}
+		if side.Builds = slices.Compact(side.Builds); len(side.Builds) > 1 {
+			all = append(all, side)
+		}
+	}
+	return all
 }
 
 func buildName(build string) string {

@@ -33,6 +33,7 @@ type allData struct {
 	Begun    bool // some are done
 	Done     int
 	Not      int
+	Unread   int // nothing could run their records
 	Cursor   string
 	When     string
 	From, To string // see step.first
@@ -70,7 +71,7 @@ func (u *ui) allPage(v *visit) error {
 		return err
 	}
 	d := allData{Filter: f, Verb: verb, Words: f.Words(), Back: f.URL(), When: q.Get("when"), Cursor: q.Get("cursor"), From: q.Get("from"), To: q.Get("to"),
-		Done: natural(q.Get("done")), Not: natural(q.Get("skipped")), Auto: q.Get("auto") == "1"}
+		Done: natural(q.Get("done")), Not: natural(q.Get("skipped")), Unread: natural(q.Get("unread")), Auto: q.Get("auto") == "1"}
 	if d.Begun = q.Get("begun") == "1"; !d.Begun {
 		if err := v.count(&d, q); err != nil {
 			return err
@@ -107,7 +108,7 @@ func (v *visit) count(d *allData, q url.Values) error {
 			}
 			return err
 		}
-		d.Jobs, d.Looked = d.Jobs+len(page.Jobs), d.Looked+1000
+		d.Jobs, d.Looked = d.Jobs+len(page.Jobs), d.Looked+page.Seen
 		if cursor = page.Next; cursor == "" {
 			return nil
 		}
@@ -138,25 +139,29 @@ func (u *ui) all(v *visit) error {
 		return v.back(f.URL(), notice{Code: refused})
 	case errors.Is(err, queue.ErrCursor):
 		return err
-	case err != nil && s.jobs == 0 && s.not == 0:
+	case err != nil && s.jobs+s.not+s.unreadable == 0:
 		return v.back(f.URL(), v.failed(err))
 	case err != nil:
-		v.note.Err, s.more = err, true // these are done, and the rest is not
+		v.wrong(err)
+		s.more = true // these are done, and the rest is not
 	}
 	if v.note.Jobs = s.jobs; s.jobs > 0 {
 		v.record(queue.Deed{Verb: verb, Queue: f.Queue, Target: f.Words(), Jobs: s.jobs})
 	}
-	done, not := natural(form.Get("done"))+s.jobs, natural(form.Get("skipped"))+s.not
+	done, not, unread := natural(form.Get("done"))+s.jobs, natural(form.Get("skipped"))+s.not, natural(form.Get("unread"))+s.unreadable
 	if !s.more {
-		n := notice{Code: verb, N: done, Not: not}
-		if done == 0 && not == 0 {
+		n := notice{Code: verb, N: done, Not: not, Unreadable: unread}
+		switch {
+		case done+not+unread == 0:
 			n.Code = "nothing"
+		case verb == "cancel" && f.State == string(queue.Processing):
+			n.Code = "cancelling"
 		}
 		return v.back(f.URL(), n)
 	}
 	q := f.query()
 	for name, value := range map[string]string{"verb": verb, "when": s.when, "cursor": s.cursor, "from": milliText(s.first), "to": milliText(s.last), "begun": "1",
-		"done": strconv.Itoa(done), "skipped": strconv.Itoa(not), "auto": form.Get("auto")} {
+		"done": strconv.Itoa(done), "skipped": strconv.Itoa(not), "unread": strconv.Itoa(unread), "auto": form.Get("auto")} {
 		if value != "" {
 			q.Set(name, value)
 		}

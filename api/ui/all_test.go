@@ -114,19 +114,22 @@ func rescheduleAllMeetsEachOnce(t *testing.T) {
 // A request that runs out of time says how far it is, and the next goes on there.
 func TestAllGoesOn(t *testing.T) {
 	q := busy()
-	q.moved = queue.Moved{Jobs: 100, More: true}
+	q.moved = queue.Moved{Jobs: 100, Unreadable: 2, More: true, Next: "behind"}
 	d := newDashboard(t, q)
 	w := d.post("/ui/all", tokenAll, parseForm(t, "queue=default&state=dead&verb=redrive&type=a&auto=1"))
 	to := w.Header().Get("Location")
 	page := d.get(to, tokenAll).Body.String()
-	if got := text(t, page); !strings.Contains(got, "100 jobs so far. There are more.") || !strings.Contains(page, "data-auto") {
+	if got := text(t, page); !strings.Contains(got, "100 jobs so far. 2 stay, for nothing could run their records. There are more.") || !strings.Contains(page, "data-auto") {
 		t.Errorf("%s: %s", to, got)
 	}
 	form, _ := d.onward(to)
 	q.moved = queue.Moved{Jobs: 20}
 	kind, words := d.noticeIn(d.post("/ui/all", tokenAll, form))
-	if kind != "ok" || words != "120 jobs are scheduled again, due now." {
+	if kind != "warn" || words != "120 jobs are scheduled again, due now. 2 stay as they are: nothing could run what their records hold now. Purge them, or look at them in Redis." {
 		t.Errorf("%s %q", kind, words)
+	}
+	if got := q.changes(); len(got) != 2 || !strings.Contains(got[1], "Cursor:behind") {
+		t.Errorf("asked %q", got)
 	}
 	if len(q.deeds) != 2 || q.deeds[0].Jobs != 100 || q.deeds[1].Jobs != 20 || q.deeds[0].Target != "all dead, type a" {
 		t.Errorf("kept %+v", q.deeds)
@@ -149,7 +152,7 @@ func counts(t *testing.T) {
 	c := busy()
 	c.list = func(l queue.Listing) queue.Page {
 		from, _ := strconv.Atoi(l.Cursor)
-		page := queue.Page{Jobs: make([]queue.Info, min(l.Limit, 25_000-from))}
+		page := queue.Page{Jobs: make([]queue.Info, min(l.Limit, 25_000-from)), Seen: min(l.Limit, 25_000-from)}
 		if from+l.Limit < 25_000 {
 			page.Next = strconv.Itoa(from + l.Limit)
 		}

@@ -27,7 +27,7 @@ func (u *ui) who(w http.ResponseWriter, r *http.Request) (Caller, error) {
 		caller, err = u.Admit(r, token)
 	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if (errors.Is(err, errSignIn) || errors.Is(err, ErrToken)) && token != signedOut && u.AutoSignIn != nil && reads && isLocal(r) {
+	if (errors.Is(err, errSignIn) || errors.Is(err, ErrToken)) && token != signedOut && u.AutoSignIn != nil && reads && isLocal(r) && !fromElsewhere(r) {
 		if token, err = u.AutoSignIn(); err != nil {
 			return Caller{}, err
 		}
@@ -37,6 +37,9 @@ func (u *ui) who(w http.ResponseWriter, r *http.Request) (Caller, error) {
 	}
 	return caller, err
 }
+
+// fromElsewhere tells whether a page of another site leads here.
+func fromElsewhere(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") == "cross-site" }
 
 // isLocal tells whether a browser on this machine asks, for a name of this machine: a page of another name that was made to lead here
 // has its own name in Host. A proxy on this machine would make everybody local, so what a proxy adds is looked for.
@@ -80,7 +83,7 @@ type signInForm struct {
 
 // askIn answers a page that needs somebody who is signed in.
 func (u *ui) askIn(v *visit, err error) {
-	form := signInForm{Next: "/ui", CameFrom: v.r.Header.Get("Sec-Fetch-Site") == "cross-site"}
+	form := signInForm{Next: "/ui", CameFrom: fromElsewhere(v.r)}
 	if v.r.Method == http.MethodGet && isOwn(v.r.URL.EscapedPath()) {
 		form.Next = v.r.URL.RequestURI()
 	}

@@ -13,12 +13,16 @@ import (
 type chart struct {
 	Title, Says   string // what it is; what can be read from it, for who does not see it
 	Width, Height int
+	Plot          plot
 	Lines         []chartLine
 	Rules         []chartMark // across, with their values
 	Ticks         []chartMark // times beneath
 	Spots         []chartSpot // one a point: what it is, for who points at it
 	Empty         bool
 }
+
+// plot is where the lines are, within a chart.
+type plot struct{ Left, Right, Top, Height, Scale, Foot, Middle, Center float64 }
 
 // chartLine is one course over time.
 type chartLine struct {
@@ -45,7 +49,10 @@ const (
 	plotWidth, plotHeight   float64 = chartWidth - chartLeft - chartRight, chartHeight - chartTop - chartBottom
 )
 
-func newChart(title string) chart { return chart{Title: title, Width: chartWidth, Height: chartHeight} }
+func newChart(title string) chart {
+	return chart{Title: title, Width: chartWidth, Height: chartHeight, Plot: plot{Left: chartLeft, Right: chartWidth - chartRight, Top: chartTop, Height: plotHeight,
+		Scale: chartLeft - 8, Foot: chartHeight - 5, Middle: chartTop + plotHeight/2, Center: chartLeft + plotWidth/2}}
+}
 
 func coordinate(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") }
 
@@ -96,14 +103,25 @@ func (c *chart) spot(i, n int, text string) {
 	c.Spots = append(c.Spots, chartSpot{coordinate(x(i, n) - width/2), coordinate(width), text})
 }
 
-// rateChart shows jobs that were done, and attempts that failed, a minute.
-func rateChart(bins []queue.Minute, size time.Duration) chart {
+// begun is how much of a time must be over to tell a rate of it.
+const begun = 15 * time.Second
+
+// rateChart shows jobs that were done, and attempts that failed, a minute. The last time is not over yet: its rate is that of what is.
+func rateChart(bins []queue.Minute, size time.Duration, now time.Time) chart {
 	c := newChart("Jobs per minute")
 	done, failed := make([]float64, len(bins)), make([]float64, len(bins))
 	most := 0.0
 	for i, b := range bins {
-		done[i] = float64(b.Counters["done"]) / size.Minutes()
-		failed[i] = float64(b.Counters["retried"]+b.Counters["dead"]) / size.Minutes()
+		over := size
+		if i == len(bins)-1 {
+			over = min(size, now.Sub(b.Start))
+		}
+		if over < begun {
+			done[i], failed[i] = math.NaN(), math.NaN()
+			continue
+		}
+		done[i] = float64(b.Counters["done"]) / over.Minutes()
+		failed[i] = float64(b.Counters["retried"]+b.Counters["dead"]) / over.Minutes()
 		most = max(most, done[i], failed[i])
 		c.spot(i, len(bins), fmt.Sprintf("%s UTC: %s done, %s failed a minute", b.Start.UTC().Format("15:04"), rate(done[i]), rate(failed[i])))
 	}
@@ -151,7 +169,7 @@ func latenessPart(d time.Duration) float64 {
 }
 
 // latenessChart shows p50 and p99 of the lateness of claims.
-func latenessChart(bins []queue.Minute, _ time.Duration) chart {
+func latenessChart(bins []queue.Minute) chart {
 	c := newChart("Lateness of claims")
 	p50, p99 := make([]float64, len(bins)), make([]float64, len(bins))
 	var worst time.Duration

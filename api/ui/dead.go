@@ -40,7 +40,7 @@ func (u *ui) dead(v *visit) error {
 		return v.show("dead", "Dead", time.Now(), d)
 	}
 	groups, others, err := u.Queue.DeadGroups(v.ctx, name)
-	d.Told, d.Others = err == nil, others
+	d.Told, d.Others = v.told(err), others
 	for _, g := range groups {
 		f := jobsFilter{Queue: name, State: string(queue.Dead), Group: g.ID}
 		d.Groups = append(d.Groups, deadGroup{g, f.URL(), askURL(f, "redrive"), askURL(f, "purge")})

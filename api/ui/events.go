@@ -105,7 +105,7 @@ func eventOf(s *snapshot, c Caller) event {
 		name := "w." + w.ID
 		e.Values[name+".processing"], e.Values[name+".stuck"] = count(w.Processing), count(w.Stuck)
 		if m := when(w.LastBeat, now); m != nil {
-			e.Values[name+".beat"] = m.Words
+			e.Times[name+".beat"] = m.Machine
 		}
 		e.Values[name+".state"] = w.State()
 	}
@@ -155,7 +155,7 @@ func shapeOf(all []queue.Overview, workers []queue.WorkerState) string {
 		fmt.Fprintf(h, "q%s %t\n", o.Queue, o.Paused)
 	}
 	for _, w := range workers {
-		fmt.Fprintf(h, "w%s %s %t %s\n", w.Queue, w.ID, w.Living, w.Order)
+		fmt.Fprintf(h, "w%s %s %s %s\n", w.Queue, w.ID, w.State(), w.Order)
 	}
 	return fmt.Sprintf("%x", h.Sum64())
 }

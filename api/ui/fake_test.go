@@ -155,11 +155,11 @@ func (q *fake) Purge(ctx context.Context, name, id string) error {
 }
 
 func (q *fake) RedriveAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "redrive-all", name, f)
+	return q.moved, q.ask(ctx, "redrive-all", name, fields(f))
 }
 
 func (q *fake) PurgeAll(ctx context.Context, name string, f queue.Filter) (queue.Moved, error) {
-	return q.moved, q.ask(ctx, "purge-all", name, f)
+	return q.moved, q.ask(ctx, "purge-all", name, fields(f))
 }
 
 func (q *fake) Workers(ctx context.Context) ([]queue.WorkerState, error) {
@@ -201,3 +201,6 @@ func (q *fake) Record(_ context.Context, d queue.Deed) error {
 }
 
 func (q *fake) Health(context.Context) []queue.Problem { return q.problems }
+
+// fields is a filter that is printed field by field.
+type fields queue.Filter

@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +27,7 @@ type jobData struct {
 	Commands []string
 	Editable string // the payload in the form
 	MetaText string
+	Was      string // what the form shows, to find out whether that has changed meanwhile
 	Here     string
 }
 
@@ -44,10 +48,7 @@ const maxShown = 32 << 10
 
 // job answers GET /ui/jobs/{id}.
 func (u *ui) job(v *visit) error {
-	name, err := v.chosen(v.r.URL.Query().Get("queue"), []queue.Overview{{Queue: queue.DefaultQueue}})
-	if err != nil {
-		return err
-	}
+	name := cmp.Or(v.r.URL.Query().Get("queue"), queue.DefaultQueue)
 	if err := v.mayTouch(name); err != nil {
 		return err
 	}
@@ -65,11 +66,11 @@ func (u *ui) job(v *visit) error {
 	}
 	now := time.Now()
 	d := jobData{Job: info, Steps: stepsOf(info, now), Facts: factsOf(info), Metadata: metadataOf(info), Commands: queue.ReadCommands(info), Here: jobURL(name, id)}
-	d.Editable = pretty(info.Payload)
+	d.Editable = Pretty(info.Payload)
 	if d.Payload = d.Editable; len(d.Payload) > maxShown {
 		d.Payload, d.Cut = strings.ToValidUTF8(d.Payload[:maxShown], ""), true
 	}
-	d.MetaText = metaText(info.Metadata)
+	d.MetaText, d.Was = metaText(info.Metadata), editableOf(info)
 	return v.show("job", "Job "+short(48, id), now, d)
 }
 
@@ -171,6 +172,12 @@ func metaText(metadata map[string]string) string {
 	return string(text)
 }
 
+// editableOf tells apart what the form can change.
+func editableOf(info queue.Info) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", info.MaxRetry, metaText(info.Metadata), info.Payload))
+	return hex.EncodeToString(sum[:8])
+}
+
 // edit answers POST /ui/edit: it changes what differs from the job as it is now.
 func (u *ui) edit(v *visit) error {
 	form := v.r.PostForm
@@ -186,6 +193,9 @@ func (u *ui) edit(v *visit) error {
 	info, err := u.Queue.Get(v.ctx, name, id)
 	if err != nil {
 		return v.back(here, v.failed(err))
+	}
+	if was := form.Get("was"); was != "" && was != editableOf(info) {
+		return v.back(here, notice{Code: "edit-moved"})
 	}
 	change, code := changesOf(info, form.Get("payload"), form.Get("max_retry"), form.Get("metadata"))
 	if code != "" {
@@ -208,7 +218,7 @@ func changesOf(info queue.Info, payload, maxRetry, metadata string) (change queu
 		}
 	case !json.Valid([]byte(payload)):
 		return change, "bad-json"
-	case pretty(json.RawMessage(payload)) != pretty(info.Payload):
+	case Pretty(json.RawMessage(payload)) != Pretty(info.Payload):
 		change.Payload = json.RawMessage(payload)
 	}
 	retries, err := strconv.Atoi(strings.TrimSpace(maxRetry))

@@ -12,13 +12,14 @@ import (
 // notice is what a page says of the action that led to it. Its words stand here, and only its code and numbers in the address:
 // nobody can put words of his own onto a page by a link.
 type notice struct {
-	Code string
-	N    int  // to how many it was done
-	Not  int  // to how many it was not
-	More bool // there are more
+	Code       string
+	N          int  // to how many it was done
+	Not        int  // to how many it was not
+	Unreadable int  // to how many it was not, since nothing could run their records
+	More       bool // there are more
 }
 
-var noticeNames = []string{"notice", "n", "not", "more"}
+var noticeNames = []string{"notice", "n", "not", "unreadable", "more"}
 
 func (n notice) query() url.Values {
 	q := url.Values{"notice": {n.Code}}
@@ -28,6 +29,9 @@ func (n notice) query() url.Values {
 	if n.Not > 0 {
 		q.Set("not", strconv.Itoa(n.Not))
 	}
+	if n.Unreadable > 0 {
+		q.Set("unreadable", strconv.Itoa(n.Unreadable))
+	}
 	if n.More {
 		q.Set("more", "1")
 	}
@@ -36,7 +40,7 @@ func (n notice) query() url.Values {
 
 // noticeOf reads the notice from an address; nil if there is none that is known.
 func noticeOf(q url.Values) *notice {
-	n := notice{Code: q.Get("notice"), N: natural(q.Get("n")), Not: natural(q.Get("not")), More: q.Get("more") == "1"}
+	n := notice{Code: q.Get("notice"), N: natural(q.Get("n")), Not: natural(q.Get("not")), Unreadable: natural(q.Get("unreadable")), More: q.Get("more") == "1"}
 	if _, ok := noticeWords[n.Code]; !ok {
 		return nil
 	}
@@ -72,6 +76,8 @@ var noticeWords = map[string]struct{ kind, one, many string }{
 	"bad-json":    {"bad", "The payload is no JSON: nothing was changed. Go back to find what you wrote.", ""},
 	"bad-meta":    {"bad", "The metadata must be a JSON object whose values are texts, at most 16 of them. Nothing was changed.", ""},
 	"bad-retry":   {"bad", "The retries must be a number from 0 to 1000. Nothing was changed.", ""},
+	"unreadable":  {"bad", "Nothing could run what the record of this job holds now, so it stays as it is. Purge it, or look at it in Redis.", ""},
+	"edit-moved":  {"bad", "Somebody else has changed this job since the form was shown: nothing was changed. What you see is how it is now.", ""},
 	"invalid":     {"bad", "This cannot be taken: nothing was changed.", ""},
 	"gone":        {"bad", "No job has that id any more: it is done, cancelled or trimmed.", ""},
 	"scheduled":   {"bad", "The job is scheduled now, and in that state this cannot be done. Nothing was changed.", ""},
@@ -88,7 +94,7 @@ var noticeWords = map[string]struct{ kind, one, many string }{
 
 // Kind is ok, warn or bad.
 func (n notice) Kind() string {
-	if kind := noticeWords[n.Code].kind; kind != "ok" || n.Not == 0 {
+	if kind := noticeWords[n.Code].kind; kind != "ok" || n.Not+n.Unreadable == 0 {
 		return kind
 	}
 	return "warn"
@@ -98,7 +104,10 @@ func (n notice) Kind() string {
 func (n notice) Text() string {
 	words := noticeWords[n.Code]
 	text := words.one
-	if words.many != "" && n.N != 1 && (n.N > 0 || n.Not > 0) {
+	switch {
+	case words.kind == "bad" && n.N > 0:
+		text += replaceCount(" Before that it was done to #.", n.N)
+	case words.many != "" && n.N != 1 && (n.N > 0 || n.Not+n.Unreadable > 0):
 		text = replaceCount(words.many, n.N)
 	}
 	switch {
@@ -106,6 +115,9 @@ func (n notice) Text() string {
 		text += " 1 other was not: it is in another state by now, or gone."
 	case n.Not > 1:
 		text += replaceCount(" # others were not: they are in another state by now, or gone.", n.Not)
+	}
+	if n.Unreadable > 0 {
+		text += replaceCount(" # stay as they are: nothing could run what their records hold now. Purge them, or look at them in Redis.", n.Unreadable)
 	}
 	if n.More {
 		text += " There are more: do it again to go on."
@@ -123,7 +135,7 @@ func failed(err error) notice {
 		err  error
 		code string
 	}{
-		{queue.ErrNotFound, "gone"}, {queue.ErrNoQueue, "gone-queue"}, {queue.ErrNoWorker, "gone-worker"}, {queue.ErrInvalid, "invalid"},
+		{queue.ErrNotFound, "gone"}, {errUnreadable, "unreadable"}, {queue.ErrNoQueue, "gone-queue"}, {queue.ErrNoWorker, "gone-worker"}, {queue.ErrInvalid, "invalid"},
 		{queue.ErrFull, "full"}, {queue.ErrOutcomeUnknown, "unknown"}, {queue.ErrUnavailable, "unavailable"}, {context.DeadlineExceeded, "unknown"},
 	} {
 		if errors.Is(err, known.err) {

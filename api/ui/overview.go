@@ -48,13 +48,14 @@ func (u *ui) overview(v *visit) error {
 	}
 	d.Living = len(living(workers))
 	if name != "" {
-		_ = together( // what these do not tell is said on the page
-			func() error { d.History = v.history(name, all); return nil },
+		err := together( // what these do not tell is said on the page
+			func() (err error) { d.History, err = v.history(name, all); return err },
 			func() error {
 				page, err := u.Queue.List(v.ctx, name, queue.Listing{State: queue.Dead, Newest: true, Limit: 5})
 				d.Latest, d.NoDead = page.Jobs, err != nil
-				return nil
+				return err
 			})
+		v.told(err)
 	}
 	f := v.frame("overview", "Overview", clockOf(all), d)
 	f.Live, f.Shape = true, shapeOf(all, workers)
@@ -125,7 +126,7 @@ type history struct {
 }
 
 // history makes the charts of one queue.
-func (v *visit) history(name string, all []queue.Overview) *history {
+func (v *visit) history(name string, all []queue.Overview) (*history, error) {
 	h := &history{Queue: name, Queues: namesOf(all)}
 	chosen := ranges[0]
 	for _, r := range ranges {
@@ -137,7 +138,7 @@ func (v *visit) history(name string, all []queue.Overview) *history {
 	h.Range, h.Words = chosen.Name, chosen.Words
 	minutes, err := v.u.Queue.Minutes(v.ctx, name, chosen.Last)
 	if err != nil || len(minutes) == 0 {
-		return h
+		return h, err
 	}
 	h.Told = true
 	for _, m := range minutes {
@@ -145,8 +146,8 @@ func (v *visit) history(name string, all []queue.Overview) *history {
 		h.Done += m.Counters["done"]
 	}
 	bins := bin(minutes, chosen.Bin)
-	h.Rate, h.Lateness = rateChart(bins, time.Duration(chosen.Bin)*time.Minute), latenessChart(bins, time.Duration(chosen.Bin)*time.Minute)
-	return h
+	h.Rate, h.Lateness = rateChart(bins, time.Duration(chosen.Bin)*time.Minute, clockOf(all)), latenessChart(bins)
+	return h, nil
 }
 
 // bin makes one minute of every so many.

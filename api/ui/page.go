@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/punctualq/punctual/queue"
@@ -19,7 +20,7 @@ var templateFiles embed.FS
 // views are the templates by page, each with the frame around it.
 type views map[string]*template.Template
 
-var viewNames = []string{"overview", "jobs", "job", "dead", "workers", "redis", "trail", "all", "stop", "sign-in", "trouble"}
+var viewNames = []string{"overview", "jobs", "job", "dead", "workers", "redis", "trail", "all", "sure", "stop", "sign-in", "trouble"}
 
 func parseViews() views {
 	shared := template.Must(template.New("").Funcs(words).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html"))
@@ -125,6 +126,7 @@ type frame struct {
 	Subject     string
 	ReadOnly    bool
 	Live        bool // takes live updates
+	Again       int  // seconds after which the browser is to load it again; 0: never
 	Shape       string
 	Notice      *notice
 	Build       string
@@ -204,6 +206,14 @@ func clockOf(all []queue.Overview) time.Time {
 	return time.Now()
 }
 
+// told is false for what could not be read. The page says so, and the log why.
+func (v *visit) told(err error) bool {
+	if err != nil {
+		v.wrong(err)
+	}
+	return err == nil
+}
+
 // overviews are the figures of all queues that the caller may see.
 func (v *visit) overviews() ([]queue.Overview, error) {
 	all, err := v.u.Queue.Overviews(v.ctx)
@@ -265,7 +275,13 @@ func (v *visit) chosen(name string, all []queue.Overview) (string, error) {
 		}
 		return "", nil
 	}
-	return name, v.mayTouch(name)
+	if err := v.mayTouch(name); err != nil {
+		return name, err
+	}
+	if !slices.ContainsFunc(all, func(o queue.Overview) bool { return o.Queue == name }) {
+		return name, queue.ErrNoQueue // not one that is empty: nobody takes a name that was misspelt for that
+	}
+	return name, nil
 }
 
 // mayTouch refuses the name of a queue that cannot be, or that the token does not allow.

@@ -19,14 +19,14 @@ import (
 // What pages show of busy, in the words of people.
 func TestPages(t *testing.T) {
 	for target, want := range map[string][]string{
-		"/ui": {"Overview", "No worker lives", "12,345", "late by 1 min 30 s", "The queue low is paused.", "2 builds of workers run side by side: aaa, bbb.",
+		"/ui": {"Overview", "No worker lives", "12,345", "late by 1 min 30 s", "The queue low is paused.", "2 builds of workers of the queue default run side by side: aaa, bbb.",
 			"2 handlers are stuck on the worker other:2:ef", "History of default", "66 done, 4 attempts failed", "job-2", "2 living workers"},
 		"/ui/jobs":                        {"scheduled 12,345", "job-1", "invoice.send", "1 of 4", "in 1 min"},
 		"/ui/jobs?state=dead":             {"job-2", "dead 40", "Redrive"},
-		"/ui/jobs/job-1?queue=default":    {"Waits for attempt 2", "Attempt 1 failed", "connection refused", "after 1.5 s on host:1:ab", "Registered by shop", `"n": 1.0`, "acme", "redis-cli HGET 'punctual:{default}:jobs' 'job-1'"},
-		"/ui/jobs/job-2":                  {"Died", "This job has no payload.", "redis-cli ZSCORE 'punctual:{default}:dead' 'job-2'"},
+		"/ui/jobs/job-1?queue=default":    {"Waits for attempt 2", "Attempt 1 failed", "connection refused", "after 1.5 s on host:1:ab", "Registered by shop", `"n": 1.0`, "acme", `redis-cli -u "$REDIS_URL" HGET 'punctual:{default}:jobs' 'job-1'`},
+		"/ui/jobs/job-2":                  {"Died", "This job has no payload.", `redis-cli -u "$REDIS_URL" ZSCORE 'punctual:{default}:dead' 'job-2'`},
 		"/ui/dead":                        {"40 dead jobs", "connection refused to #", "38", "1 h ago", "2 dead jobs in no group"},
-		"/ui/workers":                     {"host pid 1", "other pid 2", "2 builds run side by side: aaa , bbb", "living", "started 1 h ago"},
+		"/ui/workers":                     {"host pid 1", "other pid 2", "2 builds work on the queue default side by side: aaa , bbb", "living", "started 1 h ago"},
 		"/ui/redis":                       {"redis 7.0.15", "95.0 MiB of 100 MiB (95 %)", "Almost full", "This policy drops keys", "15 ms", "claim", "This process can do its work on it."},
 		"/ui/trail":                       {"bob", "cli", "cancel", "job-9"},
 		"/ui/stop?worker=host:1:ab":       {"The process 1 on host shuts down in order", "the queue default, with 3 jobs in hand", "the queue low"},
@@ -40,7 +40,7 @@ func TestPages(t *testing.T) {
 		if strings.HasPrefix(target, "/ui?") || target == "/ui" {
 			q.workers = q.workers[1:] // nobody serves default but one that is not alive
 			q.workers[1].Living = true
-			q.workers[0].Build = "aaa"
+			q.workers[0].Queue = "default"
 			q.overviews[0].Queue = "default"
 			q.overviews = append(q.overviews, queue.Overview{Queue: "alone", Now: testNow, Due: 12, OldestDue: testNow.Add(-time.Minute)})
 		}

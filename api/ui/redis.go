@@ -19,7 +19,7 @@ type redisData struct {
 	Problems []queue.Problem // that keep this process from its work
 	Sections []section
 	Slow     []queue.SlowScript
-	NoSlow   string // why the slow log could not be told; ""
+	NoSlow   bool // the slow log could not be read
 	Unknown  []fact
 }
 
@@ -45,7 +45,7 @@ func (u *ui) redis(v *visit) error {
 		func() (err error) { info, err = u.Queue.Server(v.ctx, cmp.Or(name, queue.DefaultQueue)); return err },
 		func() error { d.Problems = u.Queue.Health(v.ctx); return nil },
 	)
-	if err == nil {
+	if v.told(err) {
 		d.tell(info)
 		d.Slow = slices.DeleteFunc(info.Slow, func(s queue.SlowScript) bool { return !v.caller.Sees(s.Queue) })
 	}
@@ -57,9 +57,10 @@ func (d *redisData) tell(info queue.ServerInfo) {
 	d.Told = true
 	for _, name := range slices.Sorted(maps.Keys(info.Unknown)) {
 		d.Unknown = append(d.Unknown, fact{name, info.Unknown[name]})
-		if strings.Contains(strings.ToLower(name), "slow") {
-			d.NoSlow = info.Unknown[name]
-		}
+	}
+	_, d.NoSlow = info.Unknown["slowlog"]
+	if _, untold := info.Unknown["info"]; untold { // nothing but zeros
+		return
 	}
 	d.Sections = []section{
 		{"Server", []redisFact{{"Version", strings.TrimSpace(info.Product + " " + info.Version), ""}, {"Mode", info.Mode, ""},
@@ -74,7 +75,7 @@ func (d *redisData) tell(info queue.ServerInfo) {
 
 func roleFact(info queue.ServerInfo) redisFact {
 	f := redisFact{Name: "Role", Value: info.Role}
-	if info.Role == "replica" || info.Role == "slave" {
+	if info.Role == "replica" {
 		f.Warn = "A replica takes no changes: REDIS_URL must name the primary."
 	}
 	return f

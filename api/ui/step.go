@@ -15,14 +15,14 @@ type step struct {
 	// him again.
 	first, last int64
 
-	jobs, not int  // of this request
-	more      bool // another request is needed
+	jobs, not, unreadable int  // of this request
+	more                  bool // another request is needed
 }
 
 // step does as much as fits into the time of ctx; refused is the code of a notice.
 func (u *ui) step(ctx context.Context, s *step) (refused string, err error) {
 	state := queue.State(s.filter.State)
-	whole := queue.Filter{State: state, Type: s.filter.Type, Group: s.filter.Group, Limit: 100_000}
+	whole := queue.Filter{State: state, Type: s.filter.Type, Group: s.filter.Group, Limit: 100_000, Cursor: s.cursor}
 	if s.filter.Text == "" { // the queue has a verb for all of these
 		switch {
 		case s.verb == "redrive":
@@ -39,7 +39,7 @@ func (u *ui) step(ctx context.Context, s *step) (refused string, err error) {
 }
 
 func (s *step) moved(m queue.Moved, err error) error {
-	s.jobs, s.more = m.Jobs, m.More
+	s.jobs, s.unreadable, s.more, s.cursor = m.Jobs, m.Unreadable, m.More, m.Next
 	return err
 }
 
@@ -64,7 +64,7 @@ func (u *ui) walk(ctx context.Context, s *step, do doVerb) error {
 		if len(ids) > 0 {
 			d := each(ctx, ids, do)
 			s.note(d)
-			if d.err != nil && d.jobs+d.not < len(ids) {
+			if d.err != nil && d.jobs+d.not+d.unreadable < len(ids) {
 				return d.err
 			}
 		}
@@ -81,7 +81,7 @@ func (s *step) had(job *queue.Info) bool {
 }
 
 func (s *step) note(d done) {
-	s.jobs, s.not, s.last = s.jobs+d.jobs, s.not+d.not, max(s.last, d.last)
+	s.jobs, s.not, s.unreadable, s.last = s.jobs+d.jobs, s.not+d.not, s.unreadable+d.unreadable, max(s.last, d.last)
 	if d.first > 0 && (s.first == 0 || d.first < s.first) {
 		s.first = d.first
 	}

@@ -26,7 +26,7 @@ func (u *ui) trail(v *visit) error {
 	d := trailData{Queue: name, Queues: namesOf(all)}
 	if name != "" {
 		deeds, err := u.Queue.Trail(v.ctx, name, deedsOnPage)
-		d.Told = err == nil
+		d.Told = v.told(err)
 		for _, one := range deeds {
 			link := ""
 			if one.Jobs <= 1 && isJobID(one.Target) && one.Verb != "quiet" && one.Verb != "stop" {

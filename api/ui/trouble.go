@@ -19,6 +19,7 @@ var (
 	errQueueHidden = errors.New("the token does not name this queue")
 	errFull        = errors.New("too many browsers listen")
 	errSignIn      = errors.New("not signed in")
+	errUnreadable  = errors.New("nothing could run the record of this job")
 )
 
 // scopeError is a token that allows less than was asked.
@@ -42,7 +43,7 @@ var troubles = []struct {
 	{errCrossOrigin, trouble{403, "Refused", "Another site sent this request: nothing was changed.", "Open the dashboard itself and do it there."}},
 	{errReadOnly, trouble{403, "Read only", "This dashboard only shows: nothing was changed.",
 		"Use the API or the command line, or start the server without UI_READ_ONLY."}},
-	{errForm, trouble{400, "Not understood", "The form could not be read: nothing was changed.", "Go back, load the page anew and send it again."}},
+	{errForm, trouble{400, "Not understood", "The form could not be read: nothing was changed.", "Go back, load the page anew and send it again. A form of more than 1 MiB is not taken: use the API or punctual jobs edit."}},
 	{errVerb, trouble{400, "Not understood", "This cannot be done from there: nothing was changed.", "Go back, load the page anew and choose again."}},
 	{errQueueHidden, trouble{403, "Not allowed", "Your token does not allow this queue.", "Sign in with a token whose claim queues names it."}},
 	{errFull, trouble{503, "Too many listen", "Too many browsers get live updates from this process.", "Load the page again to see news."}},
@@ -92,7 +93,9 @@ func (v *visit) trouble(err error) {
 		v.w.Header().Set("Retry-After", "3")
 	}
 	f := v.frame("trouble", t.Title, time.Now(), t)
-	f.Notice = nil
+	if f.Notice = nil; t.Status == http.StatusServiceUnavailable && v.r.Method == http.MethodGet {
+		f.Again = 10 // a screen on a wall comes back by itself
+	}
 	if err := v.render("trouble", t.Status, f); err != nil {
 		panic(err) // a test renders it
 	}

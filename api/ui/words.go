@@ -13,7 +13,7 @@ import (
 
 // words are the functions of the templates: numbers and times as people say them.
 var words = template.FuncMap{
-	"count": count, "span": span, "when": when, "late": late, "pretty": pretty, "jobURL": jobURL, "short": short, "bytes": byteCount,
+	"count": count, "span": span, "when": when, "late": late, "pretty": Pretty, "jobURL": jobURL, "short": short, "bytes": byteCount,
 	"plural": plural, "count64": func(n int64) string { return count(int(n)) }, "runs": func(retries int) int { return retries + 1 },
 	"verbName": verbName, "stateKind": stateKind, "icon": func() string { return assets.url("icon.svg") }, "parts": partsOf,
 }
@@ -121,10 +121,24 @@ func byteCount(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, unit)
 }
 
-// pretty is JSON with one member a line, or as it is where it is none.
-func pretty(raw json.RawMessage) string {
+// Pretty is JSON with one member a line, or as it is where it is none, or where it would become long: each line of what is nested
+// deeply costs its depth.
+func Pretty(raw json.RawMessage) string {
+	depth, long := 0, 0
+	for _, c := range raw { // what stands in texts is counted as well: it only makes the estimate greater
+		switch c {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',', ':':
+		default:
+			continue
+		}
+		long += 2 * max(depth, 0)
+	}
 	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
+	if long > 16*len(raw)+1024 || json.Indent(&b, raw, "", "  ") != nil {
 		return string(raw)
 	}
 	return b.String()

@@ -8,7 +8,7 @@ import (
 
 // workersData is what the page Workers shows.
 type workersData struct {
-	Builds []string // more than one: they run side by side
+	Builds []builds // that run side by side
 	Hosts  []process
 }
 
@@ -32,10 +32,7 @@ func (u *ui) workers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := workersData{Hosts: processesOf(workers)}
-	if builds := buildsOf(workers); len(builds) > 1 {
-		d.Builds = builds
-	}
+	d := workersData{Hosts: processesOf(workers), Builds: sideBySide(workers)}
 	f := v.frame("workers", "Workers", clockOf(all), d)
 	f.Live, f.Shape = true, shapeOf(all, workers)
 	return v.render("workers", 200, f)

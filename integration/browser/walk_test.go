@@ -84,6 +84,7 @@ func (s *scene) registerThousand() {
 	type job struct {
 		Type     string `json:"type,omitempty"`
 		Message  string `json:"message,omitempty"`
+		Delay    int    `json:"delay_seconds"`
 		MaxRetry int    `json:"max_retry"`
 	}
 	var body struct {

@@ -60,7 +60,9 @@
     }
   };
 
+  let alive = false; // the page gets live updates
   const setState = (live) => {
+    alive = live;
     for (const mark of all("[data-live-state]")) {
       mark.hidden = false;
       mark.textContent = live ? "live" : "not live";
@@ -114,7 +116,7 @@
   // A notice is for once: it does not come again when the page is loaded anew.
   const here = new URL(location.href);
   if (here.searchParams.has("notice")) {
-    for (const name of ["notice", "n", "not", "more"]) here.searchParams.delete(name);
+    for (const name of ["notice", "n", "not", "unreadable", "more"]) here.searchParams.delete(name);
     history.replaceState(null, "", here);
   }
 
@@ -122,7 +124,7 @@
   if (body.dataset.page === "overview") {
     setInterval(() => {
       const at = document.activeElement;
-      if (!document.hidden && (at === body || at === null || at.id === "main")) location.reload();
+      if (alive && !document.hidden && (at === body || at === null || at.id === "main")) location.reload();
     }, 60000);
   }
 
@@ -136,7 +138,6 @@
       every.indeterminate = n > 0 && n < boxes.length;
       if (told) told.textContent = n ? " (" + n + ")" : "";
     };
-    every.hidden = false;
     every.addEventListener("change", () => {
       for (const box of boxes) box.checked = every.checked;
       count();
@@ -147,9 +148,21 @@
 
   for (const element of all("[data-needs-script]")) element.hidden = false;
 
-  // A change of many jobs goes on by itself, until its box is cleared.
-  for (const form of all("form[data-auto]")) {
-    setTimeout(() => { if (form.elements.auto.checked) form.submit(); }, 400);
+  // A change of many jobs goes on by itself, until its box is cleared. Only what somebody has begun in this tab goes on: a link to
+  // such a page, or one that is opened again, begins nothing.
+  const mark = "punctual-goes-on";
+  const nameOf = (form) => ["queue", "state", "verb", "type", "text", "group"].map((name) => form.elements[name].value).join("\n");
+  const begun = sessionStorage.getItem(mark);
+  sessionStorage.removeItem(mark);
+  for (const form of all("form[action='/ui/all'][method=post]")) {
+    const remember = () => sessionStorage.setItem(mark, nameOf(form));
+    form.addEventListener("submit", remember);
+    if (form.dataset.auto === undefined || begun !== nameOf(form)) continue;
+    setTimeout(() => {
+      if (!form.elements.auto.checked) return;
+      remember();
+      form.submit();
+    }, 400);
   }
 
   for (const area of all("textarea[data-json]")) {

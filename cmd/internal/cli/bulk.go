@@ -102,13 +102,13 @@ func (b *bulk) most(ctx context.Context, s *session, name string) (int, error) {
 	return there, nil
 }
 
-// work goes on until nothing is left, or most are moved. Each call looks at the jobs from the first on, so one that had to look at
-// many others is followed by one that takes more.
+// work goes on until nothing is left, or most are moved.
 func (b *bulk) work(ctx context.Context, s *session, name string, most int) error {
-	for at := 1000; b.moved.Jobs < most; {
-		b.filter.Limit = min(at, most-b.moved.Jobs)
+	for b.moved.Jobs < most {
+		b.filter.Limit = min(1000, most-b.moved.Jobs)
 		moved, err := b.do(s)(ctx, name, b.filter)
-		b.moved.Jobs, b.moved.Seen, b.moved.More = b.moved.Jobs+moved.Jobs, b.moved.Seen+moved.Seen, moved.More
+		b.moved.Jobs, b.moved.Seen, b.moved.Unreadable, b.moved.More = b.moved.Jobs+moved.Jobs, b.moved.Seen+moved.Seen, b.moved.Unreadable+moved.Unreadable, moved.More
+		b.filter.Cursor = moved.Next
 		switch {
 		case ctx.Err() != nil:
 			return errors.Join(context.Canceled, err)
@@ -116,9 +116,6 @@ func (b *bulk) work(ctx context.Context, s *session, name string, most int) erro
 			return err
 		case !moved.More:
 			return nil
-		}
-		if moved.Seen > 2*moved.Jobs {
-			at = min(2*at, 100_000)
 		}
 		b.progress(s)
 	}
@@ -150,6 +147,9 @@ func (b *bulk) end(s *session, err error) error {
 		told = s.out.object(map[string]any{"moved": b.moved.Jobs, "more": b.moved.More})
 	} else if err == nil || b.moved.Jobs > 0 {
 		told = s.out.say("%s %s.", count(b.moved.Jobs, "job"), b.did)
+	}
+	if b.moved.Unreadable > 0 {
+		fmt.Fprintf(s.err, "%s stayed: nothing could run what their records hold now; punctual jobs ls --state dead shows them.\n", count(b.moved.Unreadable, "job"))
 	}
 	switch {
 	case err == nil:

@@ -171,6 +171,7 @@ func (r *rig) work(worker string, outcome queue.Outcome, failure string) {
 	if _, err := l.Heartbeat(r.Context(), info, timing, true); err != nil {
 		r.Fatal(err)
 	}
+	awaitDue(r, r.client, r.name)
 	for number := int64(1); ; number++ {
 		x := l.Exchange(r.Context(), queue.Exchange{Worker: worker, Claim: 100, Number: number, Lease: time.Minute})
 		if x.ClaimErr != nil {
@@ -236,4 +237,13 @@ func (r *rig) expectDeed(verb, target string, jobs int) {
 	if d.Verb != verb || d.Target != target || d.Jobs != jobs || d.Via != "cli" || !strings.Contains(d.Who, "@") {
 		r.Errorf("the trail tells %+v, want %s of %s, %d jobs", d, verb, target, jobs)
 	}
+}
+
+// awaitDue waits until what is to be due now is: a due time is never before the ms that follows the registration.
+func awaitDue(t testing.TB, q *queue.Client, name string) {
+	t.Helper()
+	redistest.Await(t, 10*time.Second, "the jobs to be due", func() bool {
+		o, err := q.Overview(t.Context(), name)
+		return err != nil || o.NextDue.IsZero() || o.NextDue.Sub(o.Now) > time.Second
+	})
 }

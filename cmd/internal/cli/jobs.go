@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/punctualq/punctual/api"
+	"github.com/punctualq/punctual/api/ui"
 	"github.com/punctualq/punctual/cmd/internal/plain"
 	"github.com/punctualq/punctual/queue"
 )
@@ -112,12 +111,7 @@ func (s *session) showJob(i queue.Info, now time.Time) error {
 	}
 	var b strings.Builder
 	if i.Payload != nil {
-		var pretty bytes.Buffer
-		if json.Indent(&pretty, i.Payload, "  ", "  ") != nil {
-			pretty.Reset()
-			pretty.Write(i.Payload)
-		}
-		fmt.Fprintf(&b, "\npayload\n  %s\n", plain.Lines(pretty.String()))
+		fmt.Fprintf(&b, "\npayload\n  %s\n", strings.ReplaceAll(plain.Lines(ui.Pretty(i.Payload)), "\n", "\n  "))
 	}
 	for n, f := range i.Failures {
 		if n == 0 {

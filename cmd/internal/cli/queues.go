@@ -125,10 +125,10 @@ func (d *desk) pauseCommand(verb, short string) *cobra.Command {
 		if verb == "resume" {
 			do = s.Resume
 		}
-		for _, name := range s.args {
+		return s.eachArg(ctx, func(name string) error {
 			changed, err := do(ctx, name)
 			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+				return err
 			}
 			if changed {
 				s.record(ctx, name, verb, "", 0)
@@ -136,15 +136,10 @@ func (d *desk) pauseCommand(verb, short string) *cobra.Command {
 			said := map[bool]string{true: "is", false: "was already"}[changed]
 			state := map[string]string{"pause": "paused", "resume": "not paused"}[verb]
 			if asJSON {
-				err = s.out.object(map[string]any{"queue": name, "paused": verb == "pause", "changed": changed})
-			} else {
-				err = s.out.say("Queue %s "+said+" "+state+".", name)
+				return s.out.object(map[string]any{"queue": name, "paused": verb == "pause", "changed": changed})
 			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+			return s.out.say("Queue %s "+said+" "+state+".", name)
+		})
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	c.ValidArgsFunction = d.queueNames

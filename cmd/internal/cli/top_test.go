@@ -44,6 +44,7 @@ func hostile(t *testing.T, s *redistest.Server, name string) {
 	if _, err := q.Enqueue(t.Context(), queue.NewJob{ID: "running", Queue: name}); err != nil {
 		t.Fatal(err)
 	}
+	awaitDue(t, q, name)
 	if x := link.Exchange(t.Context(), queue.Exchange{Worker: "evil\x1b[2J:1:w", Claim: 1, Number: 1, Lease: time.Second}); x.ClaimErr != nil || len(x.Claims.Jobs) != 1 {
 		t.Fatalf("%+v", x)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -92,8 +93,13 @@ func (s *session) deeds(ctx context.Context, names []string) ([]queue.Deed, erro
 	return all, nil
 }
 
-// named are the queues that are named on the command line, or all by name.
+// named are the queues that are named on the command line, which must be there, or all by name.
 func (s *session) named(ctx context.Context, names []string) ([]string, error) {
+	for _, name := range names {
+		if _, err := s.Overview(ctx, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	if len(names) > 0 {
 		return names, nil
 	}

@@ -90,20 +90,15 @@ func (d *desk) orderCommand(verb, short string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, id := range s.args {
+		return s.eachArg(ctx, func(id string) error {
 			if err := s.order(ctx, all, verb, id); err != nil {
-				return fmt.Errorf("%s: %w", id, err)
-			}
-			if asJSON {
-				err = s.out.object(map[string]string{"worker": id, "order": verb})
-			} else {
-				err = s.out.say("Worker %s is told to "+meaning[verb]+".", id)
-			}
-			if err != nil {
 				return err
 			}
-		}
-		return nil
+			if asJSON {
+				return s.out.object(map[string]string{"worker": id, "order": verb})
+			}
+			return s.out.say("Worker %s is told to "+meaning[verb]+".", id)
+		})
 	})
 	yesFlag(c, &yes)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
