@@ -80,6 +80,7 @@ func (m *model) enqueue() {
 		if m.number("run_at", 0, 2) == 0 {
 			jobs[i].At, jobs[i].Delay = time.UnixMilli(m.now()).Add(jobs[i].Delay), 0
 		}
+		m.withKeys(&jobs[i])
 	}
 	m.pop()
 	jobs = slices.DeleteFunc(jobs, func(job queue.NewJob) bool { // it would look new, and be in two places
@@ -90,9 +91,9 @@ func (m *model) enqueue() {
 	done, err := m.client.EnqueueMany(m.Context(), jobs)
 	created, first := 0, 1e300
 	for i, job := range jobs {
-		if m.jobs[job.ID] != nil {
-			if !m.full && !errors.Is(done[i].Err, queue.ErrExists) {
-				m.Errorf("%s exists, and the answer is %v", job.ID, done[i].Err)
+		if because, earlier := m.refusal(job); because != nil || earlier != "" {
+			if !m.full {
+				m.answered(job, done[i], because, earlier)
 			}
 			continue
 		}
@@ -117,6 +118,7 @@ func (m *model) enqueue() {
 			m.Errorf("record %q, %v", record, err)
 		}
 		m.jobs[job.ID] = &modelJob{state: queue.Scheduled, record: record, retries: retries, at: float64(due), expires: job.Expires > 0}
+		m.takeKeys(job)
 		first = min(first, float64(due))
 	}
 	if !m.full {
@@ -174,7 +176,7 @@ func (m *model) exchange() {
 }
 
 func (m *model) result(element string) queue.Result {
-	r := queue.Result{Element: element, Outcome: pick(m, "outcome", []queue.Outcome{"done", "done", "retry", "dead", "release", "corrupt"})}
+	r := queue.Result{Element: element, Unique: m.keyOf(element), Outcome: pick(m, "outcome", []queue.Outcome{"done", "done", "retry", "dead", "release", "corrupt"})}
 	if m.number("failure", 0, 1) == 1 && r.Outcome != queue.OutcomeRelease {
 		r.Failure = &queue.Failure{Error: fmt.Sprint("failure ", m.number("text", 0, 99)), Attempt: 1, Worker: "w", TookMS: 3}
 	}
@@ -216,6 +218,7 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 			m.failed(id, queue.Failure{Error: "expired: not started within 1 s of its due time", Worker: w}, int64(now), int64(now))
 			j.state, j.at = queue.Dead, m.learn("dead", id, int64(now), int64(now))
 			m.joined(id)
+			m.free(id)
 			m.stats["dead"]++
 			m.stats["expired"]++
 			continue
@@ -223,6 +226,9 @@ func (m *model) claimed(w string, n int, c queue.Claims) {
 		if reason != "" {
 			m.unreadable(id, reason, queue.Failure{Error: "unreadable: " + reason, Worker: w}, int64(now), int64(now))
 			continue
+		}
+		if j.until == queue.UntilStart {
+			m.free(id)
 		}
 		j.state, j.element, j.attempts = queue.Processing, fmt.Sprintf("%d:%s", m.rig.number, id), strconv.Itoa(attempts+1)
 		m.workers[w].list = append(m.workers[w].list, j.element)

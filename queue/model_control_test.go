@@ -26,6 +26,7 @@ func (m *model) cancel() {
 	case err != nil:
 		m.Fatalf("cancel of %s, which is %s: %v", id, j.state, err)
 	case j.state == queue.Scheduled:
+		m.free(id)
 		delete(m.jobs, id)
 		m.stats["cancelled"]++
 	default:

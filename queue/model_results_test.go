@@ -26,6 +26,9 @@ func (m *model) settled(w string, results []queue.Result, claimFollows bool, bef
 		m.past = append(m.past, r.Element)
 		_, id, _ := strings.Cut(r.Element, ":")
 		outcome, j := r.Outcome, m.jobs[id]
+		if outcome == queue.OutcomeDone || outcome == queue.OutcomeDead || outcome == queue.OutcomeCorrupt || j.ending || j.gone {
+			m.freeKey(r.Unique, id)
+		}
 		reason := map[bool]string{true: "record is not JSON"}[outcome == queue.OutcomeCorrupt]
 		if j.gone {
 			reason = "record is missing"
@@ -221,6 +224,9 @@ func (m *model) bury(w string) {
 		}
 		failure := queue.Failure{Error: "worker lost: " + w + " stopped sending heartbeats", Worker: w, Attempt: attempts}
 		m.stats["reaped"]++
+		if j.ending || reason != "" || attempts > j.retries {
+			m.free(id)
+		}
 		switch {
 		case j.ending:
 			delete(m.jobs, id)

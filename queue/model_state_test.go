@@ -32,6 +32,12 @@ type model struct {
 	full    bool
 	past    []string // elements that were settled or reaped
 	hired   int
+
+	holders  map[string]string       // unique keys
+	fixed    map[string]string       // those for a fixed time, by hash
+	requests map[string]modelRequest // idempotency keys, by hash
+	freed    int                     // how many unique keys were taken back
+	repeated int                     // how many requests were answered with the job of an earlier one
 }
 
 type modelJob struct {
@@ -45,6 +51,8 @@ type modelJob struct {
 	errors   string
 	element  string
 	ending   bool // it is being cancelled
+
+	key, until string // unique; "" for none
 }
 
 type modelGroup struct {
@@ -192,6 +200,13 @@ func (m *model) compare() {
 	hash("attempts", attempts)
 	hash("errors", failures)
 	hash("meta", m.meta)
+	hash("unique", m.holders)
+	for key, id := range m.fixed {
+		want["uniquefor:"+key] = id
+	}
+	for key, r := range m.requests {
+		want["idempotency:"+key] = r.String()
+	}
 	groups := map[string]string{}
 	for id, g := range m.groups {
 		groups[id] = fmt.Sprintf(`{"type":%q,"error":%q,"jobs":%d,"first":%s,"last":%s}`, g.kind, g.common, g.jobs, ms(g.first), ms(g.last))

@@ -54,7 +54,7 @@ func TestModel(t *testing.T) {
 		})
 	})
 	for _, name := range []string{"enqueued", "claimed", "done", "retried", "dead", "released", "lost", "corrupt", "reaped", "dead_trimmed",
-		"done_trimmed", "expired", "redriven", "purged_dead", "purged_scheduled", "cancelled"} {
+		"done_trimmed", "expired", "redriven", "purged_dead", "purged_scheduled", "cancelled", "unique keys freed", "requests repeated"} {
 		switch {
 		case seen[name] > 0:
 		case slices.Contains(rare, name) && checks == usual:
@@ -90,7 +90,8 @@ func newModel(t *testing.T, rt *rapid.T, s *redistest.Server) *model {
 	}
 	r.forgetScripts()
 	return &model{rig: r, t: b, jobs: map[string]*modelJob{}, workers: map[string]*modelWorker{}, stats: map[string]int{},
-		meta: map[string]string{}, groups: map[string]*modelGroup{}, minutes: map[string]string{}, known: map[string]bool{}}
+		meta: map[string]string{}, groups: map[string]*modelGroup{}, minutes: map[string]string{}, known: map[string]bool{},
+		holders: map[string]string{}, fixed: map[string]string{}, requests: map[string]modelRequest{}}
 }
 
 // end leaves nothing behind, for spoiled records would break the conservation rule.
@@ -99,6 +100,8 @@ func (m *model) end(seen map[string]int) {
 	for name, n := range m.stats {
 		seen[name] += n
 	}
+	seen["unique keys freed"] += m.freed
+	seen["requests repeated"] += m.repeated
 	for _, name := range m.raw.Keys(m.Context(), m.key("*")).Val() {
 		m.raw.Del(m.Context(), name)
 	}

@@ -130,6 +130,8 @@ func (m *model) purge() {
 	for _, id := range ids[:moved.Jobs] {
 		if state == queue.Dead {
 			m.parted(id)
+		} else {
+			m.free(id)
 		}
 		delete(m.jobs, id)
 	}
