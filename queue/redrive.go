@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,7 @@ type Filter struct {
 	Cursor  string        // where to go on: Moved.Next of the call before, with the same filter; "" begins with the first job
 }
 
-// String is the filter in words, as the audit trail has it for a target: "all dead, type mail.send, for 2h0m0s or longer". How many
+// String is the filter in words, as the audit trail has it for a target: "all dead, type mail.send, for 2h or longer". How many
 // were moved stands beside it there, so Limit and Cursor are not told.
 func (f Filter) String() string {
 	text := "all " + string(cmp.Or(f.State, Dead))
@@ -30,7 +31,13 @@ func (f Filter) String() string {
 		}
 	}
 	if f.MinAge > 0 {
-		text += ", for " + f.MinAge.String() + " or longer"
+		age := f.MinAge.String() // 720h0m0s is 720h
+		for _, zero := range []string{"m0s", "h0m"} {
+			if strings.HasSuffix(age, zero) {
+				age = age[:len(age)-2]
+			}
+		}
+		text += ", for " + age + " or longer"
 	}
 	return text
 }

@@ -219,7 +219,9 @@ func TestBulkOfNoQueue(t *testing.T) {
 func TestFilterInWords(t *testing.T) {
 	for f, want := range map[queue.Filter]string{
 		{Limit: 5}: "all dead",
-		{State: queue.Done, Type: "mail.send", MinAge: 90 * time.Minute}: "all done, type mail.send, for 1h30m0s or longer",
+		{State: queue.Done, Type: "mail.send", MinAge: 90 * time.Minute}: "all done, type mail.send, for 1h30m or longer",
+		{MinAge: 30 * 24 * time.Hour}:                                    "all dead, for 720h or longer",
+		{MinAge: 70 * time.Second}:                                       "all dead, for 1m10s or longer",
 		{Group: "ab12", Subject: "shop"}:                                 "all dead, group ab12, subject shop",
 	} {
 		equal(t, "words", f.String(), want)

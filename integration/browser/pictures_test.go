@@ -154,7 +154,7 @@ func (s *scene) openShop() {
 		s.past(name)
 	}
 	for _, d := range []queue.Deed{
-		{Who: "release@ci", Via: "api", Verb: "quiet", Queue: mail, Target: "worker-1:4711:9f3ac2d1"}, {Who: "bob@laptop", Via: "cli", Verb: "purge", Queue: mail, Target: "all dead, type mail.digest, for 720h0m0s or longer", Jobs: 112},
+		{Who: "release@ci", Via: "api", Verb: "quiet", Queue: mail, Target: "worker-1:4711:9f3ac2d1"}, {Who: "bob@laptop", Via: "cli", Verb: "purge", Queue: mail, Target: "all dead, type mail.digest, for 720h or longer", Jobs: 112},
 		{Who: "alice", Via: "ui", Verb: "pause", Queue: mail}, {Who: "alice", Via: "ui", Verb: "redrive", Queue: mail, Target: "all dead, type mail.send", Jobs: 1204},
 		{Who: "alice", Via: "ui", Verb: "resume", Queue: mail}, {Who: "bob@laptop", Via: "cli", Verb: "cancel", Queue: mail, Target: "0198c5a0-7d2e-7a40-9c51-3f5e0d1b2a77", Jobs: 1},
 		{Who: "alice", Via: "ui", Verb: "reschedule", Queue: mail, Target: "3 selected: order-1018 order-1021 order-1040", Jobs: 3},
