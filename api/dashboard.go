@@ -43,7 +43,7 @@ func (g *gate) visitor(r *http.Request, token string) (ui.Caller, error) {
 	if err := g.limiter.admit(r.Context(), who.subject); err != nil {
 		return ui.Caller{}, errors.Join(ui.ErrEarly, err)
 	}
-	return ui.Caller{Subject: who.subject, Expires: expires, Limited: who.limited, May: who.may, Sees: who.sees}, nil
+	return ui.Caller{Subject: who.subject, Expires: expires, May: who.may, Sees: who.sees}, nil
 }
 
 // noteVisit puts what the dashboard tells of a request into its log line.

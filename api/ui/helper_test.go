@@ -39,7 +39,7 @@ func admit(_ *http.Request, token string) (Caller, error) {
 	case !ok:
 		return Caller{}, fmt.Errorf("%w: unknown", ErrToken)
 	}
-	c := Caller{Subject: "ann", Expires: time.Now().Add(tokenLife), Limited: token == tokenLimited,
+	c := Caller{Subject: "ann", Expires: time.Now().Add(tokenLife),
 		May:  func(scope string) bool { return slices.Contains(scopes, scope) },
 		Sees: func(name string) bool { return token != tokenLimited || name == "low" }}
 	return c, nil

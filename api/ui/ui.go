@@ -59,7 +59,6 @@ type Caller struct {
 	Expires time.Time
 	May     func(scope string) bool
 	Sees    func(queue string) bool
-	Limited bool // to some queues
 }
 
 // Errors of Config.Admit.

@@ -80,7 +80,7 @@ func (t *top) queueSection() section {
 		switch {
 		case o.Paused:
 			name, color = o.Queue+" paused", yellow
-		case o.Lateness() > time.Second:
+		case o.Lateness() > lateForWorkers:
 			color = red
 		}
 		part.rows = append(part.rows, row{fmt.Sprintf("%s %9d %7d %6d %7d %9s %6s %6s", cell(name, 22), o.Scheduled, o.Due, o.Processing, o.Dead,
@@ -106,17 +106,13 @@ func (t *top) workerSection() section {
 		now[o.Queue] = o.Now
 	}
 	for _, w := range t.now.workers {
-		beat, state, color := "?", "works", ""
+		beat, state := "?", w.State()
+		color := map[string]string{"dead": red, "stuck": red, "stopping": yellow, "quiet": yellow}[state]
 		if !w.LastBeat.IsZero() {
 			beat = span(max(0, now[w.Queue].Sub(w.LastBeat)))
 		}
-		switch {
-		case !w.Living:
-			state, color = "gone", red
-		case w.Stuck > 0:
-			state, color = fmt.Sprintf("%d stuck", w.Stuck), red
-		case w.Order != "":
-			state, color = w.Order, yellow
+		if state == "stuck" {
+			state = fmt.Sprintf("%d stuck", w.Stuck)
 		}
 		hand := strconv.Itoa(w.Processing)
 		if w.Concurrency > 0 {

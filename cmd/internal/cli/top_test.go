@@ -129,7 +129,7 @@ func TestTopLines(t *testing.T) {
 	lines := top.lines(80, 20)
 	text := strings.Join(lines, "\n")
 	tells(t, text, `what is shown is old: a line\nand another`, yellow+"a-paused paused", "… and 13 more jobs")
-	for _, want := range []string{`z-late +0 +3 +0 +0 +2 min +10 +5\b`, `a-paused paused .* - +0\b`, `quiet +z-late +0/3 +1\.5 s quiet`, `gone +z-late +0 +\? gone`} {
+	for _, want := range []string{`z-late +0 +3 +0 +0 +2 min +10 +5\b`, `a-paused paused .* - +0\b`, `quiet +z-late +0/3 +1\.5 s quiet`, `gone +z-late +0 +\? dead`} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("nothing matches %s:\n%s", want, text)
 		}
