@@ -224,7 +224,7 @@ func TestFormsThatAreRefused(t *testing.T) {
 	}
 	for form, want := range map[string]string{editForm + "%7B": "bad-json", "queue=default&id=job-1&max_retry=-1&payload=1&metadata=": "bad-retry", "queue=default&id=job-1&max_retry=1001&payload=1": "bad-retry",
 		"queue=default&id=job-1&max_retry=1&payload=1&metadata=%5B%5D": "bad-meta", "queue=default&id=job-1&max_retry=1&payload=1&metadata=%7B%22a+b%22%3A%22c%22%7D": "bad-meta",
-		editForm + "%7B%22n%22%3A1.0%7D": "edit-same"} {
+		editForm + "%7B%22n%22%3A1.0%7D": "edit-same", editForm + "2&was=0123456789abcdef": "edit-moved"} {
 		q := busy()
 		w := newDashboard(t, q).post("/ui/edit", tokenAll, parseForm(t, form))
 		if got := w.Header().Get("Location"); !strings.Contains(got, "notice="+want) || len(q.changes()) > 0 {

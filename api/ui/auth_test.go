@@ -122,6 +122,7 @@ func TestAutoSignIn(t *testing.T) {
 		"another host":  {func(r *http.Request) { r.RemoteAddr = "10.0.0.7:4711" }, 401},
 		"a proxy":       {func(r *http.Request) { r.Header.Set("X-Forwarded-For", "10.0.0.7") }, 401},
 		"a proxy, new":  {func(r *http.Request) { r.Header.Set("Forwarded", "for=10.0.0.7") }, 401},
+		"another site":  {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 401},
 		"a change":      {func(r *http.Request) { r.Method, r.URL.Path = http.MethodPost, "/ui/queue" }, 401},
 	} {
 		d := newDashboard(t, busy(), auto)

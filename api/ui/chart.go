@@ -65,11 +65,14 @@ func y(part float64) float64 { return chartTop + plotHeight*(1-min(max(part, 0),
 func line(name, class string, parts []float64, filled bool) chartLine {
 	l := chartLine{Name: name, Class: class}
 	var path strings.Builder
-	pen := false
+	pen, first, last := false, -1, -1 // what is drawn
 	for i, p := range parts {
 		if math.IsNaN(p) {
 			pen = false
 			continue
+		}
+		if last = i; first < 0 {
+			first = i
 		}
 		command := "L"
 		if !pen {
@@ -83,9 +86,9 @@ func line(name, class string, parts []float64, filled bool) chartLine {
 		pen = true
 	}
 	l.Path = path.String()
-	if filled && l.Path != "" && len(parts) > 1 {
+	if filled && first < last {
 		foot := coordinate(y(0))
-		l.Area = "M" + coordinate(x(0, len(parts))) + " " + foot + "L" + l.Path[1:] + "L" + coordinate(x(len(parts)-1, len(parts))) + " " + foot + "Z"
+		l.Area = "M" + coordinate(x(first, len(parts))) + " " + foot + "L" + l.Path[1:] + "L" + coordinate(x(last, len(parts))) + " " + foot + "Z"
 	}
 	return l
 }

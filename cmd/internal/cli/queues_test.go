@@ -72,7 +72,20 @@ func TestQueuesPauseAndResume(t *testing.T) {
 	r.expectDeed("resume", "", 0)
 	deeds, _ := r.client.Trail(t.Context(), r.name, 9)
 	equal(t, "deeds: what changed nothing is none", len(deeds), 2)
-	r.fails(1, "never: no such queue", "queues", "pause", "never")
+	r.fails(1, "never: no such queue", "queues", "pause", "never", r.name)
+	equal(t, "the other is paused all the same", paused(), true)
+}
+
+// A name that was misspelt is not taken for a queue in which nothing is.
+func TestQueuesThatAreNot(t *testing.T) {
+	r := newRig(t)
+	r.put(queue.NewJob{Delay: time.Hour})
+	for _, command := range []string{"jobs ls", "jobs ls --state dead --json", "groups", "trail", "keys", "stats"} {
+		r.fails(1, "no such queue", append(strings.Fields(command), "--queue", "never")...)
+	}
+	for _, command := range []string{"jobs ls --state dead", "groups", "trail"} {
+		r.ok(append(strings.Fields(command), "--queue", r.name)...)
+	}
 }
 
 func (r *rig) dead() int {
