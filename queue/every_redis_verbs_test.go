@@ -21,7 +21,7 @@ var verbScenarios = []scenario{
 			r.Error(err)
 		}
 		moved, err := r.client.RedriveAll(r.Context(), r.name, queue.Filter{})
-		equal(r, "moved", moved, queue.Moved{Jobs: 3, Seen: 4})
+		equal(r, "moved", moved, queue.Moved{Jobs: 3, Seen: 4, Unreadable: 1})
 		equal(r, "error", err, nil)
 		equal(r, "token", r.token(), true)
 	}},

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -122,3 +123,26 @@ type Failure struct {
 
 // MaxFailureText is how many bytes of an error's text are kept.
 const MaxFailureText = 4 << 10
+
+// PrettyPayload is a payload for people: JSON with one member a line; as it is where it is none, or where that would be many times as
+// long, since each line of what is nested deeply costs its depth.
+func PrettyPayload(raw json.RawMessage) string {
+	depth, long := 0, 0
+	for _, c := range raw { // what stands in texts is counted as well: it only makes the estimate greater
+		switch c {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',', ':':
+		default:
+			continue
+		}
+		long += 2 * max(depth, 0)
+	}
+	var b bytes.Buffer
+	if long > 16*len(raw)+1024 || json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
+}

@@ -218,3 +218,14 @@ func TestQuickDecodeAgreesWithJSON(t *testing.T) {
 		t.Errorf("only %d spoiled records were read the quick way: too few to say anything", quick)
 	}
 }
+
+// What is nested deeply is not indented: each line would cost its depth.
+func TestPrettyPayload(t *testing.T) {
+	if got := PrettyPayload([]byte(`{"a":[1,{"b":null}]}`)); got != "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ]\n}" {
+		t.Errorf("%s", got)
+	}
+	deep := []byte(strings.Repeat("[", 1000) + strings.Repeat("1,", 31_000) + "1" + strings.Repeat("]", 1000))
+	if got := PrettyPayload(deep); len(got) > 20*len(deep) {
+		t.Errorf("%d bytes became %d", len(deep), len(got))
+	}
+}

@@ -66,7 +66,7 @@ func (u *ui) job(v *visit) error {
 	}
 	now := time.Now()
 	d := jobData{Job: info, Steps: stepsOf(info, now), Facts: factsOf(info), Metadata: metadataOf(info), Commands: queue.ReadCommands(info), Here: jobURL(name, id)}
-	d.Editable = Pretty(info.Payload)
+	d.Editable = queue.PrettyPayload(info.Payload)
 	if d.Payload = d.Editable; len(d.Payload) > maxShown {
 		d.Payload, d.Cut = strings.ToValidUTF8(d.Payload[:maxShown], ""), true
 	}
@@ -218,7 +218,7 @@ func changesOf(info queue.Info, payload, maxRetry, metadata string) (change queu
 		}
 	case !json.Valid([]byte(payload)):
 		return change, "bad-json"
-	case Pretty(json.RawMessage(payload)) != Pretty(info.Payload):
+	case queue.PrettyPayload(json.RawMessage(payload)) != queue.PrettyPayload(info.Payload):
 		change.Payload = json.RawMessage(payload)
 	}
 	retries, err := strconv.Atoi(strings.TrimSpace(maxRetry))

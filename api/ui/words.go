@@ -1,19 +1,19 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/punctualq/punctual/queue"
 )
 
 // words are the functions of the templates: numbers and times as people say them.
 var words = template.FuncMap{
-	"count": count, "span": span, "when": when, "late": late, "pretty": Pretty, "jobURL": jobURL, "short": short, "bytes": byteCount,
+	"count": count, "span": span, "when": when, "late": late, "pretty": queue.PrettyPayload, "jobURL": jobURL, "short": short, "bytes": byteCount,
 	"plural": plural, "count64": func(n int64) string { return count(int(n)) }, "runs": func(retries int) int { return retries + 1 },
 	"verbName": verbName, "stateKind": stateKind, "icon": func() string { return assets.url("icon.svg") }, "parts": partsOf,
 }
@@ -119,29 +119,6 @@ func byteCount(n int64) string {
 		return fmt.Sprintf("%.0f %s", size, unit)
 	}
 	return fmt.Sprintf("%.1f %s", size, unit)
-}
-
-// Pretty is JSON with one member a line, or as it is where it is none, or where it would become long: each line of what is nested
-// deeply costs its depth.
-func Pretty(raw json.RawMessage) string {
-	depth, long := 0, 0
-	for _, c := range raw { // what stands in texts is counted as well: it only makes the estimate greater
-		switch c {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case ',', ':':
-		default:
-			continue
-		}
-		long += 2 * max(depth, 0)
-	}
-	var b bytes.Buffer
-	if long > 16*len(raw)+1024 || json.Indent(&b, raw, "", "  ") != nil {
-		return string(raw)
-	}
-	return b.String()
 }
 
 // short cuts a text that is long.

@@ -135,14 +135,3 @@ func TestStateBar(t *testing.T) {
 		t.Error("an empty queue has a bar")
 	}
 }
-
-// What is nested deeply is not indented: each line would cost its depth.
-func TestPrettyStaysShort(t *testing.T) {
-	if got := Pretty([]byte(`{"a":[1,{"b":null}]}`)); got != "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ]\n}" {
-		t.Errorf("%s", got)
-	}
-	deep := []byte(strings.Repeat("[", 1000) + strings.Repeat("1,", 31_000) + "1" + strings.Repeat("]", 1000))
-	if got := Pretty(deep); len(got) > 20*len(deep) {
-		t.Errorf("%d bytes became %d", len(deep), len(got))
-	}
-}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/punctualq/punctual/api"
-	"github.com/punctualq/punctual/api/ui"
 	"github.com/punctualq/punctual/cmd/internal/plain"
 	"github.com/punctualq/punctual/queue"
 )
@@ -111,7 +110,7 @@ func (s *session) showJob(i queue.Info, now time.Time) error {
 	}
 	var b strings.Builder
 	if i.Payload != nil {
-		fmt.Fprintf(&b, "\npayload\n  %s\n", strings.ReplaceAll(plain.Lines(ui.Pretty(i.Payload)), "\n", "\n  "))
+		fmt.Fprintf(&b, "\npayload\n  %s\n", strings.ReplaceAll(plain.Lines(queue.PrettyPayload(i.Payload)), "\n", "\n  "))
 	}
 	for n, f := range i.Failures {
 		if n == 0 {
