@@ -223,29 +223,26 @@ func (l *lab) try(name, source string, rest []any) {
 	}
 }
 
-func (l *lab) dump() map[string]string {
-	all := map[string]string{}
+// dumped is a key as DUMP has it.
+type dumped struct {
+	text string
+	ttl  time.Duration // 0: none
+}
+
+func (l *lab) dump() map[string]dumped {
+	all := map[string]dumped{}
 	for name := range l.everything() {
-		all[name] = l.raw.Dump(l.Context(), l.key(name)).Val()
-		if ttl := l.raw.PTTL(l.Context(), l.key(name)).Val(); ttl > 0 {
-			all[name] += fmt.Sprintf("|%d", ttl.Milliseconds())
-		}
+		all[name] = dumped{l.raw.Dump(l.Context(), l.key(name)).Val(), max(0, l.raw.PTTL(l.Context(), l.key(name)).Val())}
 	}
 	return all
 }
 
-func (l *lab) restore(dump map[string]string) {
+func (l *lab) restore(dump map[string]dumped) {
 	for name := range l.everything() {
 		l.raw.Del(l.Context(), l.key(name))
 	}
-	for name, text := range dump {
-		ttl := 0
-		if kind, _, _ := strings.Cut(name, ":"); slices.Contains([]string{"heartbeat", "control", "idempotency", "uniquefor"}, kind) {
-			i := strings.LastIndexByte(text, '|')
-			_, _ = fmt.Sscan(text[i+1:], &ttl)
-			text = text[:i]
-		}
-		if err := l.raw.Restore(l.Context(), l.key(name), time.Duration(ttl)*time.Millisecond, text).Err(); err != nil {
+	for name, d := range dump {
+		if err := l.raw.Restore(l.Context(), l.key(name), d.ttl, d.text).Err(); err != nil {
 			l.Fatal(err)
 		}
 	}
@@ -265,13 +262,49 @@ func TestAllOrNothing(t *testing.T) {
 			scenario.act(l.rig, false)
 		})
 	}
+	l.reached(t, func(name string) bool { return !slices.Contains(forPeople, name) })
+}
+
+// The same of the scripts that mend: each damaged state is mended with an error at each command.
+func TestAuditIsAllOrNothing(t *testing.T) {
+	s := redistest.Any(t)
+	if s.Backend() == "embedded" {
+		t.Skip("the embedded Redis tells no flags of commands")
+	}
+	l := &lab{flags: commandFlags(t, s.Client()), sites: map[string]map[string]bool{}}
+	mends := func(name, source string, rest []any) {
+		if name != "audit" { // which writes nothing
+			l.try(name, source, rest)
+		}
+	}
+	noNumber := damaged{code: "record-without-place", name: "attempts that are no number",
+		damage: all(cmd("ZREM", k("scheduled"), "waiting"), cmd("HSET", k("attempts"), "waiting", "many"))}
+	for _, d := range append(slices.Clone(corpus), noNumber) {
+		t.Run(strings.TrimSuffix(d.code+"/"+d.name, "/"), func(t *testing.T) {
+			l.rig = damagedRig(t, s, d)
+			queue.Watch(l.client, l.link, mends)
+			l.audit(true)
+		})
+	}
+	t.Run("forget", func(t *testing.T) {
+		l.rig = newRig(t)
+		l.put(queue.NewJob{ID: "only", Delay: time.Hour})
+		_, _ = l.client.Cancel(t.Context(), l.name, "only")
+		queue.Watch(l.client, l.link, l.try)
+		if err := l.client.Forget(t.Context(), l.name); err != nil {
+			t.Error(err)
+		}
+	})
+	l.reached(t, func(name string) bool { return slices.Contains(forPeople, name) && name != "audit" })
+}
+
+// reached checks that every call of these scripts was reached.
+func (l *lab) reached(t *testing.T, which func(script string) bool) {
+	t.Helper()
 	sources := queue.ScriptSources()
 	for name := range luaSources(t) {
-		if slices.Contains(forPeople, name) { // audit_test.go tries them
-			continue
-		}
 		for site := range callSite.FindAllString(sources[name], -1) {
-			if place := fmt.Sprint(site + 1); !l.sites[name][place] {
+			if place := fmt.Sprint(site + 1); which(name) && !l.sites[name][place] {
 				t.Errorf("%s: nobody reached the call %s: a scenario is missing", name, callAt(sources[name], site))
 			}
 		}

@@ -176,7 +176,7 @@ var corpus = []damaged{
 	{code: "record-without-place", name: "of a holder that is used up", damage: all(cmd("ZREM", k("scheduled"), "owner"), cmd("HSET", k("attempts"), "owner", 11)),
 		after: func(r *rig) { equal(r, "holders", r.do("EXISTS", k("unique")), any(int64(0))) }},
 	{code: "counters-differ", name: "done, kept and not counted", damage: cmd("HINCRBY", k("stats"), "done", -1), did: "adjusted is -1"},
-	{code: "counter-malformed", damage: cmd("HSET", k("stats"), "lost", "many"), id: "lost", did: "deleted: it counts from 0"},
+	{code: "counter-malformed", damage: cmd("HSET", k("stats"), "lost", "many"), id: "lost", did: "deleted: it begins again at 0"},
 	{code: "counter-malformed", name: "negative, and compared", damage: cmd("HSET", k("stats"), "enqueued", -3), id: "enqueued", more: []string{"counters-differ"}},
 	{code: "group-malformed", damage: cmd("HSET", k("groups"), "0123456789abcdef", "junk"), id: "0123456789abcdef", did: "deleted: its jobs are in no group"},
 	{code: "group-malformed", name: "not an id", damage: cmd("HSET", k("groups"), "x", `{"type":"x","error":"x","jobs":1,"first":1,"last":1}`), id: "x"},

@@ -52,7 +52,9 @@ func TestAuditFindsEachDamage(t *testing.T) {
 	}
 }
 
-func damageOne(t *testing.T, s *redistest.Server, d damaged) {
+// damagedRig is a queue with one thing wrong.
+func damagedRig(t *testing.T, s *redistest.Server, d damaged) *rig {
+	t.Helper()
 	r := rigOn(t, s, queue.Options{Timeout: bound})
 	t.Cleanup(func() { // what is left of the damage must not fail the conservation check of the rig
 		if names := s.Client().Keys(context.Background(), r.key("*")).Val(); len(names) > 0 {
@@ -62,6 +64,11 @@ func damageOne(t *testing.T, s *redistest.Server, d damaged) {
 	healthy(r)
 	equal(t, "before", found(r.audit(false)), []string{})
 	d.damage(r)
+	return r
+}
+
+func damageOne(t *testing.T, s *redistest.Server, d damaged) {
+	r := damagedRig(t, s, d)
 	before := r.everything()
 	got := r.audit(false)
 	r.unchanged(before)

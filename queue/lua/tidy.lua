@@ -101,7 +101,7 @@ end
 tidy['counter-malformed'] = function()
   if counter ~= value then return end
   redis.call('HDEL', stats, name)
-  return 'deleted: it counts from 0'
+  return 'deleted: it begins again at 0'
 end
 
 tidy['wake-tokens'] = function()
