@@ -176,7 +176,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		e.fields = append(e.fields, f.Pointer)
 	}
 	if p.Status >= 500 || p.Status == http.StatusUnauthorized {
-		e.err = err // holds nothing of the request
+		e.err = errors.Join(e.err, err) // holds nothing of the request
 	}
 	switch p.Status {
 	case http.StatusUnauthorized:

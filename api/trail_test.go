@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,12 @@ func TestWhatIsKeptIsWhatWasDone(t *testing.T) {
 	h, _ := newAPI(t, q)
 	if w := do(h, ask(t, "POST", base+"/queues/default/purge", `{}`, nil)); w.Code != 503 || len(q.deeds) != 1 || q.deeds[0].Jobs != 5 {
 		t.Errorf("%d, kept %+v", w.Code, q.deeds)
+	}
+	q.recordErr = errors.New("no room")
+	h, log := newAPI(t, q)
+	do(h, ask(t, "POST", base+"/queues/default/purge", `{}`, nil))
+	if told := fmt.Sprint(lines(t, log)[0]["error"]); !strings.Contains(told, "no room") || !strings.Contains(told, queue.ErrOutcomeUnknown.Error()) {
+		t.Errorf("the log has %s", told)
 	}
 	q = everything()
 	h, _ = newAPI(t, q)

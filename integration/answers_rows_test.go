@@ -194,7 +194,7 @@ func pageOfAnswers(rows []madeAnswer) string {
 		"`go test -run '^TestAnswers$' ./integration -args -answers ../docs/en/Answers.md`, which runs the commands against real servers: " +
 		"`$URL` is one that works, `$BUSY` one at its `RATE_LIMIT`, `$DOWN` one whose Redis does not answer. `$AUTH` is the header of a token with all " +
 		"scopes, `$NARROW` one with none of them, `$WORKER` the id of a living worker. The jobs `waits-1` and `waits-2` are scheduled, `runs` and `ends` are processing, " +
-		"`died` is dead, and so is `unreadable`, whose record cannot be read.\n\n" +
+		"`died` and `broken` are dead, and so is `unreadable`, whose record cannot be read.\n\n" +
 		"What no command makes: 500, which is a fault of the program itself. Routes that the document does not have answer 404 `not-found`, other methods 405 `method-not-allowed`.\n")
 	route := ""
 	for _, a := range rows {

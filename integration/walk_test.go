@@ -64,15 +64,21 @@ func TestWalk(t *testing.T) {
 			t.Fatal(err)
 		}
 		until("all that it knows to be done", func(o queue.Overview) bool { return o.Counters["done"] == 950 && o.Dead == 50 })
-		says(punctual("stats"), "50")
-		var group struct {
-			ID, Type, Error string
-			Jobs            int
+		var figures struct{ Counters map[string]int64 }
+		if err := json.Unmarshal([]byte(punctual("stats", "--json")), &figures); err != nil || figures.Counters["dead"] != 50 {
+			t.Errorf("%+v, %v", figures, err)
 		}
-		if err := json.Unmarshal([]byte(punctual("groups", "--json")), &group); err != nil {
+		punctual("register", "--type", "another", "--id", "stays", "--delay", "0s", "--max-retry", "0")
+		until("one of another kind to die", func(o queue.Overview) bool { return o.Dead == 51 })
+		var group struct {
+			Group, Type, Error string
+			Jobs               int
+		}
+		first, _, _ := strings.Cut(punctual("groups", "--json"), "\n") // the biggest
+		if err := json.Unmarshal([]byte(first), &group); err != nil {
 			t.Fatal(err)
 		}
-		if group.Jobs != 50 || group.Type != "ok" || !strings.Contains(group.Error, "no handler for job type") {
+		if group.Group == "" || group.Jobs != 50 || group.Type != "ok" || !strings.Contains(group.Error, "no handler for job type") {
 			t.Errorf("%+v", group)
 		}
 
@@ -88,8 +94,8 @@ func TestWalk(t *testing.T) {
 		start(t, r, []string{"QUEUE=default", "JOB_TIMEOUT=10m", "WORKER_HTTP_ADDR="}, built.Path(t, "hostile"))
 		redistest.Await(t, time.Minute, "the new worker", func() bool { return strings.Contains(punctual("workers", "ls"), "living") })
 
-		says(punctual("queues", "redrive", "default", "--group", group.ID, "--yes"), "50 jobs redriven.")
-		until("the redriven jobs to be done", func(o queue.Overview) bool { return o.Counters["done"] == 1000 && o.Dead == 0 })
+		says(punctual("queues", "redrive", "default", "--group", group.Group, "--yes"), "50 jobs redriven.")
+		until("the redriven jobs to be done", func(o queue.Overview) bool { return o.Counters["done"] == 1000 && o.Dead == 1 })
 
 		says(punctual("register", "--type", "ok", "--payload", `{"ms":600000}`, "--id", "long", "--delay", "0s"), "long")
 		until("the job to run", func(o queue.Overview) bool { return o.Processing == 1 })
@@ -102,6 +108,7 @@ func TestWalk(t *testing.T) {
 		says(punctual("queues", "resume", "default"), "is not paused")
 		ended("waits")
 
+		says(punctual("jobs", "purge", "stays"), "is gone")
 		var verbs []string
 		for line := range strings.Lines(punctual("trail", "--json")) {
 			var d struct {
@@ -113,7 +120,7 @@ func TestWalk(t *testing.T) {
 			}
 			verbs = append(verbs, fmt.Sprint(d.Verb, " ", d.Jobs))
 		}
-		if got, want := fmt.Sprint(verbs), "[resume 0 pause 0 cancel 1 redrive 50 stop 0 quiet 0]"; got != want {
+		if got, want := fmt.Sprint(verbs), "[purge 1 resume 0 pause 0 cancel 1 redrive 50 stop 0 quiet 0]"; got != want {
 			t.Errorf("the trail has %s, want %s", got, want)
 		}
 		says(punctual("audit"), "all is well")

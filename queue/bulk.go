@@ -33,14 +33,13 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 	if err := f.check(queue); err != nil {
 		return moved, err
 	}
-	if aboutToEnd(ctx) {
+	if moved.Next = f.Cursor; aboutToEnd(ctx) {
 		return moved, errors.Join(ErrUnavailable, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	g := glance{queue: queue, state: f.State, group: f.Group, more: true}
 	if g.at, err = f.listing().position(queue); err != nil {
 		return moved, &InvalidError{"cursor", "must be that of the answer before, with the same filter; leave it out to begin with the first job"}
 	}
-	moved.Next = f.Cursor
 	for g.more {
 		if moved.More = moved.Jobs == f.Limit || aboutToEnd(ctx); moved.More {
 			return moved, nil
@@ -50,6 +49,7 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 		}
 		some, err := c.glance(ctx, &g)
 		if err != nil {
+			moved.More = true
 			return moved, err
 		}
 		for len(some) > 0 {
@@ -80,9 +80,14 @@ func (c *Client) bulk(ctx context.Context, queue string, f Filter, v verb) (move
 	return moved, err
 }
 
-// listing is the listing of the jobs that a bulk verb goes over, so far as cursors go.
+// listing is the listing of the jobs that a bulk verb goes over, so far as cursors go. The age stands for a text of ids, which no
+// bulk verb has: the cursor is of the whole filter.
 func (f Filter) listing() Listing {
-	return Listing{State: f.State, Type: f.Type, Subject: f.Subject, Group: f.Group, Cursor: f.Cursor}
+	l := Listing{State: f.State, Type: f.Type, Subject: f.Subject, Group: f.Group, Cursor: f.Cursor}
+	if f.MinAge > 0 {
+		l.Text = f.MinAge.String()
+	}
+	return l
 }
 
 func (f Filter) next(queue string, at position) string {
@@ -131,6 +136,7 @@ func (f Filter) batch(g *glance, some []sighted, most int) (batch []sighted, see
 
 // apply runs the script, again for those whose turn did not come, and counts.
 func (c *Client) apply(ctx context.Context, queue string, state State, v verb, batch []sighted, moved *Moved) error {
+	unreadable := 0 // these stay, and come again if this fails
 	for len(batch) > 0 {
 		c.tellVerb(v.op, queue, state, batch, nil, nil)
 		words, err := c.change(ctx, queue, v.call(keysOf(queue), batch))
@@ -147,12 +153,13 @@ func (c *Client) apply(ctx context.Context, queue string, state State, v verb, b
 			case v.word:
 				moved.Jobs++
 			case "unreadable":
-				moved.Unreadable++
+				unreadable++
 			case "later":
 				later = append(later, batch[i])
 			}
 		}
 		batch = later
 	}
+	moved.Unreadable += unreadable
 	return nil
 }

@@ -13,7 +13,7 @@ func (c *Client) Purge(ctx context.Context, queue, id string) error {
 	if !isQueueName(queue) {
 		return errQueueName
 	}
-	for _, state := range []State{Dead, Done} {
+	for _, state := range []State{Dead, Done, Dead} { // again: it may have died between the looks
 		var moved Moved
 		err := c.apply(ctx, queue, state, purging(state, ""), []sighted{{position: position{id: id}}}, &moved)
 		if moved.Jobs > 0 || err != nil {

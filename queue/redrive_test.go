@@ -240,17 +240,22 @@ func TestBulkGoesOn(t *testing.T) {
 	}
 	r.put(jobs...)
 	f := queue.Filter{State: queue.Scheduled, Type: "wanted", Limit: 1}
-	total, calls := queue.Moved{}, 0
+	total, calls, last := queue.Moved{}, 0, ""
 	for more := true; more; calls++ {
 		moved, err := r.client.PurgeAll(t.Context(), r.name, f)
 		if err != nil || moved.More != (moved.Next != "") {
 			t.Fatalf("%+v, %v", moved, err)
 		}
 		total.Jobs, total.Seen = total.Jobs+moved.Jobs, total.Seen+moved.Seen
-		more, f.Cursor = moved.More, moved.Next
+		if more, f.Cursor = moved.More, moved.Next; more {
+			last = moved.Next
+		}
 	}
 	equal(t, "moved, seen, calls", fmt.Sprint(total.Jobs, total.Seen, calls), "5 305 6")
 	equal(t, "left", r.do("ZCARD", k("scheduled")), any(int64(300)))
+	if _, err := r.client.PurgeAll(t.Context(), r.name, queue.Filter{State: queue.Scheduled, MinAge: time.Hour, Cursor: last}); !errors.Is(err, queue.ErrInvalid) {
+		t.Errorf("the cursor of another filter: %v", err)
+	}
 	f.Cursor = "e30"
 	var invalid *queue.InvalidError
 	if _, err := r.client.PurgeAll(t.Context(), r.name, f); !errors.As(err, &invalid) || invalid.Field != "cursor" {

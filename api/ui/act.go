@@ -257,11 +257,17 @@ func (u *ui) steerQueue(v *visit) error {
 	return v.back(back, notice{Code: verb})
 }
 
-// record adds to the audit trail, in a time of its own: what was done may have taken all of the request's. It stays done if that
-// fails; the log then tells.
+// lastWords is how long the trail may take when the time of a request is over: the page still comes within a second.
+const lastWords = 150 * time.Millisecond
+
+// record adds to the audit trail. What was done stays done if that fails; the log then tells.
 func (v *visit) record(d queue.Deed) {
 	d.Who, d.Via = v.caller.Subject, "ui"
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), v.u.Timeout)
+	until := time.Now().Add(lastWords) // what was done may have taken all of the request's time
+	if end, set := v.ctx.Deadline(); set && end.After(until) {
+		until = end
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(v.ctx), until)
 	defer cancel()
 	if err := v.u.Queue.Record(ctx, d); err != nil {
 		v.wrong(fmt.Errorf("audit trail: %s in queue %s is not recorded: %w", d.Verb, d.Queue, err))

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -139,11 +140,14 @@ func (u *ui) all(v *visit) error {
 		return v.back(f.URL(), notice{Code: refused})
 	case errors.Is(err, queue.ErrCursor):
 		return err
-	case err != nil && s.jobs+s.not+s.unreadable == 0:
+	case err != nil && s.jobs+s.not+s.unreadable == 0 && form.Get("begun") == "":
 		return v.back(f.URL(), v.failed(err))
-	case err != nil:
-		v.wrong(err)
-		s.more = true // these are done, and the rest is not
+	}
+	var trouble notice
+	if err != nil {
+		trouble = v.failed(err)
+		s.more = true // some are done, and the rest is not
+		form.Del("auto")
 	}
 	if v.note.Jobs = s.jobs; s.jobs > 0 {
 		v.record(queue.Deed{Verb: verb, Queue: f.Queue, Target: f.Words(), Jobs: s.jobs})
@@ -165,6 +169,9 @@ func (u *ui) all(v *visit) error {
 		if value != "" {
 			q.Set(name, value)
 		}
+	}
+	if trouble.Code != "" {
+		maps.Copy(q, trouble.query())
 	}
 	v.tell()
 	http.Redirect(v.w, v.r, "/ui/all?"+q.Encode(), http.StatusSeeOther)

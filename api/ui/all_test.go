@@ -119,7 +119,7 @@ func TestAllGoesOn(t *testing.T) {
 	w := d.post("/ui/all", tokenAll, parseForm(t, "queue=default&state=dead&verb=redrive&type=a&auto=1"))
 	to := w.Header().Get("Location")
 	page := d.get(to, tokenAll).Body.String()
-	if got := text(t, page); !strings.Contains(got, "100 jobs so far. 2 stay, for nothing could run their records. There are more.") || !strings.Contains(page, "data-auto") {
+	if got := text(t, page); !strings.Contains(got, "100 jobs so far. 2 jobs stayed: nothing could run what the record holds now. There are more.") || !strings.Contains(page, "data-auto") {
 		t.Errorf("%s: %s", to, got)
 	}
 	form, _ := d.onward(to)

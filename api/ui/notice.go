@@ -13,13 +13,12 @@ import (
 // nobody can put words of his own onto a page by a link.
 type notice struct {
 	Code       string
-	N          int  // to how many it was done
-	Not        int  // to how many it was not
-	Unreadable int  // to how many it was not, since nothing could run their records
-	More       bool // there are more
+	N          int // to how many it was done
+	Not        int // to how many it was not
+	Unreadable int // to how many it was not, since nothing could run their records
 }
 
-var noticeNames = []string{"notice", "n", "not", "unreadable", "more"}
+var noticeNames = []string{"notice", "n", "not", "unreadable"}
 
 func (n notice) query() url.Values {
 	q := url.Values{"notice": {n.Code}}
@@ -32,15 +31,12 @@ func (n notice) query() url.Values {
 	if n.Unreadable > 0 {
 		q.Set("unreadable", strconv.Itoa(n.Unreadable))
 	}
-	if n.More {
-		q.Set("more", "1")
-	}
 	return q
 }
 
 // noticeOf reads the notice from an address; nil if there is none that is known.
 func noticeOf(q url.Values) *notice {
-	n := notice{Code: q.Get("notice"), N: natural(q.Get("n")), Not: natural(q.Get("not")), Unreadable: natural(q.Get("unreadable")), More: q.Get("more") == "1"}
+	n := notice{Code: q.Get("notice"), N: natural(q.Get("n")), Not: natural(q.Get("not")), Unreadable: natural(q.Get("unreadable"))}
 	if _, ok := noticeWords[n.Code]; !ok {
 		return nil
 	}
@@ -116,11 +112,11 @@ func (n notice) Text() string {
 	case n.Not > 1:
 		text += replaceCount(" # others were not: they are in another state by now, or gone.", n.Not)
 	}
-	if n.Unreadable > 0 {
+	switch {
+	case n.Unreadable == 1:
+		text += " 1 stays as it is: nothing could run what its record holds now. Purge it, or look at it in Redis."
+	case n.Unreadable > 1:
 		text += replaceCount(" # stay as they are: nothing could run what their records hold now. Purge them, or look at them in Redis.", n.Unreadable)
-	}
-	if n.More {
-		text += " There are more: do it again to go on."
 	}
 	return text
 }

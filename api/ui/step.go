@@ -67,6 +67,7 @@ func (u *ui) walk(ctx context.Context, s *step, do doVerb) error {
 			if d.err != nil && d.jobs+d.not+d.unreadable < len(ids) {
 				return d.err
 			}
+			s.unreadable += d.unreadable // they stay, and come again with a page that was not finished
 		}
 		if s.cursor = page.Next; page.Next == "" {
 			return nil
@@ -81,7 +82,7 @@ func (s *step) had(job *queue.Info) bool {
 }
 
 func (s *step) note(d done) {
-	s.jobs, s.not, s.unreadable, s.last = s.jobs+d.jobs, s.not+d.not, s.unreadable+d.unreadable, max(s.last, d.last)
+	s.jobs, s.not, s.last = s.jobs+d.jobs, s.not+d.not, max(s.last, d.last)
 	if d.first > 0 && (s.first == 0 || d.first < s.first) {
 		s.first = d.first
 	}

@@ -74,7 +74,7 @@ func TestAlerts(t *testing.T) {
 }
 
 func TestNotices(t *testing.T) {
-	for _, n := range []notice{{Code: "run"}, {Code: "cancel", N: 2, Not: 1}, {Code: "purge", N: 1200, More: true}} {
+	for _, n := range []notice{{Code: "run"}, {Code: "cancel", N: 2, Not: 1}, {Code: "purge", N: 1200, Unreadable: 1}} {
 		got := noticeOf(n.query())
 		if got == nil || *got != n {
 			t.Errorf("%+v comes back as %+v", n, got)

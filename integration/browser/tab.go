@@ -221,7 +221,7 @@ func (b *tab) path() string {
 		b.Fatal(err)
 	}
 	q := at.Query()
-	for _, name := range []string{"notice", "n", "not", "more"} {
+	for _, name := range []string{"notice", "n", "not", "unreadable"} {
 		q.Del(name)
 	}
 	at.RawQuery = q.Encode()

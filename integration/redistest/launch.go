@@ -120,22 +120,27 @@ func launch(make func(port int) engine) (engine, int, error) {
 			return e, port, nil
 		}
 		e.remove()
-		if ctx.Err() != nil || listenable(port) {
+		if ctx.Err() != nil || free(port) {
 			return nil, 0, err // not the port's fault
 		}
 	}
 }
 
-// freePort finds a port below those that the system gives to outgoing connections: one of
+// busAbove is how far above its port a node of a cluster has its bus.
+const busAbove = 10000
+
+// freePort finds a port that is, with the bus above it, below those that the system gives to outgoing connections: one of
 // those could otherwise sit on the port of a stopped server, or a client could dial itself.
 func freePort() (int, error) {
 	for range 100 {
-		if port := 12000 + rand.IntN(20000); listenable(port) {
+		if port := 12000 + rand.IntN(busAbove); free(port) {
 			return port, nil
 		}
 	}
-	return 0, errors.New("no free port between 12000 and 32000")
+	return 0, errors.New("no free port between 12000 and 22000")
 }
+
+func free(port int) bool { return listenable(port) && listenable(port+busAbove) }
 
 func listenable(port int) bool {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -116,11 +116,12 @@
   // A notice is for once: it does not come again when the page is loaded anew.
   const here = new URL(location.href);
   if (here.searchParams.has("notice")) {
-    for (const name of ["notice", "n", "not", "unreadable", "more"]) here.searchParams.delete(name);
+    for (const name of ["notice", "n", "not", "unreadable"]) here.searchParams.delete(name);
     history.replaceState(null, "", here);
   }
 
-  // The charts of the overview are made anew each minute, unless somebody is at its forms.
+  // The charts of the overview are made anew each minute, while the page is live, unless somebody is at its forms: an error page would not come
+  // back.
   if (body.dataset.page === "overview") {
     setInterval(() => {
       const at = document.activeElement;
