@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -80,6 +81,7 @@ func TestOneDueInstantCostsOneClaim(t *testing.T) {
 		})
 	}
 	for _, delay := range []time.Duration{0, 500 * time.Millisecond} {
+		awaitIdle(t, r, 10) // each claims once at its start
 		claims := claimCount(t, r)
 		job := enqueue(t, c, queue.NewJob{Queue: q, Delay: delay})
 		redistest.Await(t, 10*time.Second, "the job", func() bool { return runs.of(job.ID) == 1 })
@@ -99,9 +101,7 @@ func TestIdleWorkerIsCheap(t *testing.T) {
 	r := redistest.Own(t)
 	q := redistest.Queue(t)
 	startWorker(t, r.URL(), q, worker.Config{}, func(context.Context, worker.Job) error { return nil })
-	redistest.Await(t, 10*time.Second, "the worker to wait for the wake token and for what it may be told", func() bool {
-		return strings.Contains(r.Client().Info(t.Context(), "clients").Val(), "blocked_clients:2")
-	})
+	awaitIdle(t, r, 1)
 	const span = 10
 	before := roundTrips(t, r.Client())
 	timer := time.NewTimer(span * time.Second) // the measured time itself, not a wait for something
@@ -111,6 +111,14 @@ func TestIdleWorkerIsCheap(t *testing.T) {
 	if trips > 1 {
 		t.Errorf("an idle worker makes %.1f round trips a second, want at most 1", trips)
 	}
+}
+
+// awaitIdle waits until so many workers wait for the wake token, and for what they may be told.
+func awaitIdle(t *testing.T, r *redistest.Server, workers int) {
+	t.Helper()
+	redistest.Await(t, 10*time.Second, "the workers to wait", func() bool {
+		return strings.Contains(r.Client().Info(t.Context(), "clients").Val(), fmt.Sprintf("blocked_clients:%d\r\n", 2*workers))
+	})
 }
 
 // claimCount returns a function that tells how many claims ran since. It listens by MONITOR.
