@@ -77,18 +77,23 @@ func (s *Scene) rollBack(group *redistest.Sentinels, server *Process) (old, repl
 		s.Error("the replica knows a job that was registered while it was cut off: it was not stale")
 	}
 	s.AwaitDrained(60 * time.Second)
+	redistest.Await(s.T, 10*time.Second, "the workers to note what Redis has answered of each job", func() bool {
+		accepted, _, _ := s.results(undoneAt)
+		return !slices.ContainsFunc(slices.Concat(jobs.nothing, jobs.claimed, jobs.settled), func(id string) bool { return accepted[id] == 0 })
+	})
 	s.onceEach(jobs, undoneAt)
 	return old, replica
 }
 
-// onceEach checks that of all results that were reported after a rollback one counted for each job.
-func (s *Scene) onceEach(jobs undone, since int64) {
+// results are those that were answered since: how many were accepted of each job, the elements of which two were, and how many were
+// late.
+func (s *Scene) results(since int64) (accepted map[string]int, twice []string, lost int) {
 	s.Helper()
 	h, err := history.Load(s.dir)
 	if err != nil {
 		s.Fatal(err)
 	}
-	accepted, elements, lost := map[string]int{}, map[string]int{}, 0
+	accepted, elements := map[string]int{}, map[string]int{}
 	for _, e := range h.Events {
 		switch {
 		case e.Op != queue.OpSettle || e.Res != queue.ResOK:
@@ -97,11 +102,21 @@ func (s *Scene) onceEach(jobs undone, since int64) {
 			lost++
 		default:
 			if elements[e.Element]++; elements[e.Element] == 2 {
-				s.Errorf("two results of element %s were accepted", e.Element)
+				twice = append(twice, e.Element)
 			}
 			_, id, _ := strings.Cut(e.Element, ":")
 			accepted[id]++
 		}
+	}
+	return accepted, twice, lost
+}
+
+// onceEach checks that of all results that were reported after a rollback one counted for each job.
+func (s *Scene) onceEach(jobs undone, since int64) {
+	s.Helper()
+	accepted, twice, lost := s.results(since)
+	for _, element := range twice {
+		s.Errorf("two results of element %s were accepted", element)
 	}
 	for what, ids := range map[string][]string{"was not touched": jobs.nothing, "had been claimed": jobs.claimed, "had been settled": jobs.settled} {
 		for _, id := range ids {
