@@ -147,7 +147,7 @@ func (c *call) moveMany(do func(context.Context, string, queue.Filter) (queue.Mo
 	ctx, cancel := c.context()
 	defer cancel()
 	moved, err := do(ctx, name, filter)
-	c.entry.jobs, c.moved = moved.Jobs, moved.Jobs
+	c.entry.jobs = moved.Jobs // of one that failed then, too: the trail tells of these
 	c.deed.Target, c.deed.Jobs = filter.String(), moved.Jobs
 	switch {
 	case err == nil:

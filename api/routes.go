@@ -121,7 +121,6 @@ type call struct {
 	query     map[string]string // a parameter that is absent is ""; none that is there is
 	until     time.Time         // when the request must be answered; set by context
 	deed      queue.Deed        // where and to what a verb was done; handlers fill it in
-	moved     int               // by a verb for many, even if it failed then
 	unchanged bool              // the verb found all as it was to be
 }
 
@@ -134,7 +133,7 @@ func (rt *route) handler(g *gate) http.Handler {
 		if err == nil {
 			err = route.handle(c)
 		}
-		if route.verb != "" && !c.unchanged && (err == nil || c.moved > 0) {
+		if route.verb != "" && !c.unchanged && (err == nil || c.entry.jobs > 0) {
 			g.record(c)
 		}
 		if err != nil {

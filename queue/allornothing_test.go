@@ -248,12 +248,18 @@ func (l *lab) restore(dump map[string]dumped) {
 	}
 }
 
-func TestAllOrNothing(t *testing.T) {
+// newLab is one on the Redis that all tests share.
+func newLab(t *testing.T) (*lab, *redistest.Server) {
+	t.Helper()
 	s := redistest.Any(t)
 	if s.Backend() == "embedded" {
 		t.Skip("the embedded Redis tells no flags of commands")
 	}
-	l := &lab{flags: commandFlags(t, s.Client()), sites: map[string]map[string]bool{}}
+	return &lab{flags: commandFlags(t, s.Client()), sites: map[string]map[string]bool{}}, s
+}
+
+func TestAllOrNothing(t *testing.T) {
+	l, _ := newLab(t)
 	for _, scenario := range slices.Concat(scenarios, rareScenarios) {
 		t.Run(scenario.name, func(t *testing.T) {
 			l.rig = newRig(t)
@@ -267,11 +273,7 @@ func TestAllOrNothing(t *testing.T) {
 
 // The same of the scripts that mend: each damaged state is mended with an error at each command.
 func TestAuditIsAllOrNothing(t *testing.T) {
-	s := redistest.Any(t)
-	if s.Backend() == "embedded" {
-		t.Skip("the embedded Redis tells no flags of commands")
-	}
-	l := &lab{flags: commandFlags(t, s.Client()), sites: map[string]map[string]bool{}}
+	l, s := newLab(t)
 	mends := func(name, source string, rest []any) {
 		if name != "audit" { // which writes nothing
 			l.try(name, source, rest)

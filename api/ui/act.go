@@ -43,7 +43,7 @@ func (u *ui) act(v *visit) error {
 	if v.note.Jobs = done.jobs; done.jobs > 0 {
 		deed := queue.Deed{Verb: verb, Queue: name, Target: ids[0], Jobs: done.jobs}
 		if len(ids) > 1 {
-			deed.Target = cutTo(maxTarget, fmt.Sprintf("%d selected: %s", len(ids), strings.Join(ids, " ")))
+			deed.Target = fmt.Sprintf("%d selected: %s", len(ids), strings.Join(ids, " ")) // Record cuts it
 		}
 		v.record(deed)
 	}
@@ -63,17 +63,6 @@ type sureData struct {
 	Queue, Verb string
 	IDs         []string
 	Back        string
-}
-
-// maxTarget is how many bytes of a target the audit trail keeps of ours.
-const maxTarget = 500
-
-// cutTo cuts a text of ASCII to so many bytes.
-func cutTo(n int, text string) string {
-	if len(text) <= n {
-		return text
-	}
-	return text[:n-3] + "..."
 }
 
 func isJobPage(path string) bool { return strings.HasPrefix(path, "/ui/jobs/") }
